@@ -1,0 +1,356 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use multihot::{Family, Format, Freeze, Pooling, ReadOptions, Schedule};
+
+/// Several yes/no questions about each text, answered by a fine-tuned encoder.
+#[derive(Debug, Parser)]
+#[command(name = "multihot", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 the data, a file or a check said no; 2 wrong usage, or it could not run."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fine-tune an encoder on a table of texts with yes/no columns
+    Train(Box<TrainArgs>),
+    /// Compare a model's answers with those of a table
+    Evaluate(EvaluateArgs),
+    /// Answer every row of a table
+    Predict(PredictArgs),
+    /// Say what a table, an encoder folder or a model folder is, and what is odd about it
+    Inspect(InspectArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TrainArgs {
+    /// Table to learn from: .csv or .jsonl, or `-` for standard input
+    pub table: String,
+    /// Folder of the pretrained encoder, or of a model whose training goes on
+    #[arg(long, value_name = "FOLDER")]
+    pub encoder: PathBuf,
+    /// Folder to write the model to
+    #[arg(long, value_name = "MODEL")]
+    pub out: PathBuf,
+    /// Held-out table; without it a tenth of the rows is split off
+    #[arg(long, value_name = "TABLE")]
+    pub dev: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Replace what stands at MODEL
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Continue a training that was stopped, from its last whole epoch
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+
+    /// Passes over the rows
+    #[arg(long, default_value_t = 3, help_heading = "Training")]
+    pub epochs: u32,
+    /// Highest learning rate of the encoder [default: 2e-4 up to width 384, 1e-4 up to 512, 5e-5 above]
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    pub learning_rate: Option<f32>,
+    /// Highest learning rate of the head [default: ten times the encoder's]
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    pub head_learning_rate: Option<f32>,
+    /// Rows of a batch [default: 32]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "batch_tokens",
+        help_heading = "Training"
+    )]
+    pub batch_rows: Option<usize>,
+    /// Tokens of a batch, in place of a number of rows
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub batch_tokens: Option<usize>,
+    /// Batches whose gradients are added up before each update
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Training")]
+    pub accumulation: usize,
+    /// Longest row in tokens, special ones included [default: what the encoder reads]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub max_length: Option<usize>,
+    /// How a row's tokens become one vector
+    #[arg(long, value_enum, default_value_t = PoolingArg::Cls, help_heading = "Training")]
+    pub pooling: PoolingArg,
+    /// Weigh the yes side of rare labels: `auto`, or a JSON file {"label": weight}
+    #[arg(long, value_name = "auto|FILE", help_heading = "Training")]
+    pub pos_weight: Option<String>,
+    /// Keep a part as it is: `embeddings`, a number of layers from the bottom, or `encoder`
+    #[arg(long, value_name = "embeddings|N|encoder", value_parser = freeze, help_heading = "Training")]
+    pub freeze: Option<Freeze>,
+    /// Course of the learning rate after the warm-up
+    #[arg(long, value_enum, default_value_t = ScheduleArg::Linear, help_heading = "Training")]
+    pub schedule: ScheduleArg,
+    /// Share of the steps over which the learning rate rises
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.06,
+        help_heading = "Training"
+    )]
+    pub warmup_share: f32,
+    /// Weight decay of everything except biases and LayerNorm
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.01,
+        help_heading = "Training"
+    )]
+    pub weight_decay: f32,
+    /// Largest norm of the whole gradient; 0 leaves it as it is
+    #[arg(
+        long,
+        value_name = "NORM",
+        default_value_t = 1.0,
+        help_heading = "Training"
+    )]
+    pub clip: f32,
+    /// Factor of the learning rate from each layer to the one below it
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 1.0,
+        help_heading = "Training"
+    )]
+    pub layer_decay: f32,
+    /// Stop after this many epochs without a better dev figure
+    #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
+    pub patience: Option<u32>,
+    /// Start of every random choice
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
+    pub seed: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct EvaluateArgs {
+    /// Folder of a trained model
+    pub model: PathBuf,
+    /// Table with texts and the right answers: .csv or .jsonl, or `-` for standard input
+    pub table: String,
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PredictArgs {
+    /// Folder of a trained model
+    pub model: PathBuf,
+    /// Table with texts: .csv or .jsonl, or `-` for standard input
+    pub table: String,
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// File to write to, in place of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Format of the output [default: by the ending of FILE, else as the input]
+    #[arg(long, value_enum)]
+    pub format: Option<OutputFormat>,
+    /// Write the network's raw outputs too
+    #[arg(long)]
+    pub logits: bool,
+    /// Print a summary as one JSON object
+    #[arg(long, requires = "output")]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InspectArgs {
+    /// A table (.csv, .jsonl, `-`), an encoder folder or a model folder
+    pub path: String,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// `model_type` of a folder whose config.json lacks it
+    #[arg(long, value_parser = family)]
+    pub family: Option<Family>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the text, the id and the labels stand.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Table")]
+pub struct ReadArgs {
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+    /// Label columns, where they are not to be detected
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub labels: Option<Vec<String>>,
+    /// A column that is no label; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Table")]
+pub struct ColumnArgs {
+    /// Column that holds the texts [default: text]
+    #[arg(long, value_name = "COLUMN")]
+    pub text: Option<String>,
+    /// Column that holds the ids [default: id, where there is one]
+    #[arg(long, value_name = "COLUMN")]
+    pub id: Option<String>,
+    /// Format of the table, where its ending does not tell
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub input_format: Option<InputFormat>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Machine")]
+pub struct MachineArgs {
+    /// Number type of the arithmetic
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// `model_type` of a folder whose config.json lacks it
+    #[arg(long, value_parser = family)]
+    pub family: Option<Family>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PoolingArg {
+    /// The family's own head on the first token
+    Cls,
+    /// The mean of all tokens
+    Mean,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ScheduleArg {
+    /// Falls to zero along a line
+    Linear,
+    /// Falls to zero along half a cosine
+    Cosine,
+    /// Stays
+    Constant,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PrecisionArg {
+    /// Single precision
+    F32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InputFormat {
+    Csv,
+    Jsonl,
+    Lines,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OutputFormat {
+    Csv,
+    Jsonl,
+}
+
+impl From<PoolingArg> for Pooling {
+    fn from(pooling: PoolingArg) -> Self {
+        match pooling {
+            PoolingArg::Cls => Pooling::Cls,
+            PoolingArg::Mean => Pooling::Mean,
+        }
+    }
+}
+
+impl From<ScheduleArg> for Schedule {
+    fn from(schedule: ScheduleArg) -> Self {
+        match schedule {
+            ScheduleArg::Linear => Schedule::Linear,
+            ScheduleArg::Cosine => Schedule::Cosine,
+            ScheduleArg::Constant => Schedule::Constant,
+        }
+    }
+}
+
+impl From<PrecisionArg> for multihot::Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::F32 => multihot::Precision::F32,
+        }
+    }
+}
+
+impl From<InputFormat> for Format {
+    fn from(format: InputFormat) -> Self {
+        match format {
+            InputFormat::Csv => Format::Csv,
+            InputFormat::Jsonl => Format::Jsonl,
+            InputFormat::Lines => Format::Lines,
+        }
+    }
+}
+
+impl From<OutputFormat> for Format {
+    fn from(format: OutputFormat) -> Self {
+        match format {
+            OutputFormat::Csv => Format::Csv,
+            OutputFormat::Jsonl => Format::Jsonl,
+        }
+    }
+}
+
+impl ColumnArgs {
+    /// The library's options, with labels still to be decided.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions {
+            text: self.text.clone(),
+            id: self.id.clone(),
+            format: self.input_format.map(Format::from),
+            ..ReadOptions::default()
+        }
+    }
+}
+
+impl ReadArgs {
+    /// The library's options.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions {
+            labels: self.labels.clone(),
+            ignore: self.ignore.clone(),
+            ..self.columns.options()
+        }
+    }
+}
+
+fn freeze(text: &str) -> Result<Freeze, String> {
+    match text {
+        "embeddings" => Ok(Freeze::Embeddings),
+        "encoder" => Ok(Freeze::Encoder),
+        n => n
+            .parse()
+            .map(Freeze::Layers)
+            .map_err(|_| "expected `embeddings`, a number of layers, or `encoder`".into()),
+    }
+}
+
+fn family(text: &str) -> Result<Family, String> {
+    text.parse()
+        .map_err(|error: multihot::UnknownFamily| error.to_string())
+}

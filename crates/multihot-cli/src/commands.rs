@@ -1,0 +1,54 @@
+//! One file a command: it parses, calls the library, prints.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::CommandFactory;
+use multihot::{Cpu, Isa};
+
+use crate::args::{Args, Command, MachineArgs};
+use crate::exit::{Outcome, Usage};
+
+mod evaluate;
+mod inspect;
+mod predict;
+mod train;
+
+/// Runs a command to its end.
+pub fn run(command: &Command) -> Result<Outcome> {
+    let out = &mut std::io::stdout().lock();
+    match command {
+        Command::Train(args) => train::train(args, out),
+        Command::Evaluate(args) => evaluate::evaluate(args, out),
+        Command::Predict(args) => predict::predict(args, out),
+        Command::Inspect(args) => inspect::inspect(args, out),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Args::command(), "multihot", out);
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// The threads and the instruction set to compute with.
+fn cpu(machine: &MachineArgs) -> Result<Arc<Cpu>> {
+    if machine.threads == Some(0) {
+        let message = "`--threads` is 0; expected at least 1".into();
+        return Err(Usage {
+            message,
+            hint: None,
+        }
+        .into());
+    }
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Arc::new(Cpu::new(
+        Isa::detect()?,
+        machine.threads.unwrap_or_else(cores),
+    )))
+}
+
+/// One JSON object on one line.
+fn print_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    Ok(writeln!(out)?)
+}

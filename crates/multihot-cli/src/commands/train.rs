@@ -1,0 +1,154 @@
+//! `multihot train`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use multihot::{
+    BatchSize, PositiveWeights, ReadOptions, Source, Table, TrainJob, TrainOptions, TrainSummary,
+};
+
+use super::{cpu, print_json};
+use crate::args::TrainArgs;
+use crate::exit::Outcome;
+use crate::screen::progress::TrainScreen;
+
+/// Runs `train` and writes what it came to to `out`.
+pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
+    let options = options(args)?;
+    let cpu = cpu(&args.machine)?;
+    let table = multihot::read(&Source::from(args.table.as_str()), &args.read.options())?;
+    eprintln!("{}", table.detection());
+    let dev = args
+        .dev
+        .as_deref()
+        .map(|dev| read_dev(dev, args, &table))
+        .transpose()?;
+
+    let job = TrainJob {
+        table: &table,
+        dev: dev.as_ref(),
+        encoder: &args.encoder,
+        family: args.machine.family,
+        out: &args.out,
+        overwrite: args.overwrite,
+        resume: args.resume,
+        options: &options,
+        cpu,
+    };
+    let mut screen = TrainScreen::new(stop_on_ctrl_c()?);
+    let summary = multihot::train(&job, &mut screen);
+    screen.finish();
+    let summary = summary?;
+    if args.json {
+        print_json(out, &summary)?
+    } else {
+        print_summary(out, &summary)?
+    }
+    Ok(if summary.interrupted {
+        Outcome::Interrupted
+    } else {
+        Outcome::Done
+    })
+}
+
+/// The dev table, read for the labels that the training table has.
+fn read_dev(dev: &str, args: &TrainArgs, table: &Table) -> Result<Table> {
+    let options = ReadOptions {
+        labels: Some(table.labels.clone()),
+        ..args.read.options()
+    };
+    let dev = multihot::read(&Source::from(dev), &options)?;
+    eprintln!("{}", dev.detection());
+    Ok(dev)
+}
+
+/// The library's options from those of the command line.
+fn options(args: &TrainArgs) -> Result<TrainOptions> {
+    Ok(TrainOptions {
+        epochs: args.epochs,
+        learning_rate: args.learning_rate,
+        head_learning_rate: args.head_learning_rate,
+        batch: match args.batch_tokens {
+            Some(tokens) => BatchSize::Tokens(tokens),
+            None => BatchSize::Rows(args.batch_rows.unwrap_or(32)),
+        },
+        accumulation: args.accumulation,
+        max_length: args.max_length,
+        precision: args.machine.precision.into(),
+        seed: args.seed,
+        weight_decay: args.weight_decay,
+        warmup_share: args.warmup_share,
+        schedule: args.schedule.into(),
+        clip: (args.clip != 0.0).then_some(args.clip),
+        layer_decay: args.layer_decay,
+        freeze: args.freeze.unwrap_or_default(),
+        patience: args.patience,
+        positive_weights: args
+            .pos_weight
+            .as_deref()
+            .map(positive_weights)
+            .transpose()?,
+        pooling: args.pooling.into(),
+    })
+}
+
+/// `auto`, or the weights in a JSON file.
+fn positive_weights(text: &str) -> Result<PositiveWeights> {
+    if text == "auto" {
+        return Ok(PositiveWeights::Auto);
+    }
+    let content = std::fs::read_to_string(Path::new(text))
+        .with_context(|| format!("{text}: cannot read the weights of `--pos-weight`"))?;
+    let weights: BTreeMap<String, f32> = serde_json::from_str(&content)
+        .with_context(|| format!("{text}: expected a JSON object like {{\"sports\": 3.5}}"))?;
+    Ok(PositiveWeights::ByLabel(weights))
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the program at once.
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+        eprintln!("stopping after this step; the best epoch so far is kept (again: at once)");
+    })
+    .context("cannot watch for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn print_summary(out: &mut dyn Write, summary: &TrainSummary) -> Result<()> {
+    summary.dev.write_text(out)?;
+    writeln!(
+        out,
+        "\nepoch {} of {} kept; {} tokens in {:.1} s ({:.0} tokens/s){}",
+        summary.best_epoch,
+        summary.epochs.len(),
+        summary.train_tokens,
+        summary.train_seconds,
+        summary.train_tokens_per_second,
+        summary
+            .peak_rss_bytes
+            .map_or(String::new(), |bytes| format!(
+                ", {} MB at the most",
+                bytes >> 20
+            )),
+    )?;
+    let out_folder = summary.out.display();
+    if summary.interrupted {
+        writeln!(
+            out,
+            "stopped early: `--resume` continues from the last whole epoch"
+        )?;
+    }
+    writeln!(
+        out,
+        "model written to {out_folder}: try `multihot predict {out_folder} TABLE`"
+    )?;
+    Ok(())
+}

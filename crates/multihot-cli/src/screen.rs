@@ -1,0 +1,3 @@
+//! What a person sees on standard error while a command runs.
+
+pub mod progress;

@@ -1,0 +1,366 @@
+//! The whole model: from token ids to logits, and the way back. Read this first.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use multihot_checkpoint::{ModelConfig, ParameterSpec, Pooling, Role};
+use multihot_kernels::Cpu;
+
+use crate::batch::TokenBatch;
+use crate::embeddings::{EmbeddingActivations, EmbeddingGradients, Embeddings};
+use crate::error::EncoderError;
+use crate::head::{Head, HeadActivations, HeadGradients};
+use crate::layer::{Layer, LayerActivations, LayerGradients};
+use crate::linear::Linear;
+use crate::parameters::Layout;
+use crate::pass::{DropoutSeed, Pass};
+
+/// An encoder with its head, on the CPU.
+///
+/// Values, gradients and the optimizer's moments lie in flat buffers of the same layout; the
+/// weights of the linear layers lie a second time in the packed form that multiplication wants.
+pub struct Encoder {
+    pub(crate) cpu: Arc<Cpu>,
+    pub(crate) config: ModelConfig,
+    pub(crate) pooling: Pooling,
+    pub(crate) n_labels: usize,
+    pub(crate) layout: Layout,
+    pub(crate) values: Vec<f32>,
+    /// Empty, as are the moments, where the encoder was loaded for prediction only.
+    pub(crate) gradients: Vec<f32>,
+    pub(crate) m: Vec<f32>,
+    pub(crate) v: Vec<f32>,
+    pub(crate) embeddings: Embeddings,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) head: Head,
+    /// Values before this one are frozen.
+    pub(crate) first_trainable: usize,
+    /// 0 for none, 1 for the embeddings, 1 + n for n layers too.
+    pub(crate) frozen_parts: usize,
+    pub(crate) training: Training,
+    /// Buffers of earlier forward passes, one set for each that ran at the same time.
+    pub(crate) spare: Mutex<Vec<Prediction>>,
+}
+
+/// Which parts do not learn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freeze {
+    /// Everything learns.
+    #[default]
+    None,
+    /// The embeddings stay.
+    Embeddings,
+    /// The embeddings and the lowest layers, this many, stay.
+    Layers(usize),
+    /// Only the head learns.
+    Encoder,
+}
+
+/// The buffers of a forward pass that nothing comes after: one layer's serve all.
+#[derive(Default)]
+pub(crate) struct Prediction {
+    embeddings: EmbeddingActivations,
+    layer: LayerActivations,
+    head: HeadActivations,
+}
+
+/// The buffers of a training step, which are used again in the next.
+#[derive(Default)]
+pub(crate) struct Training {
+    /// The batch that waits for its backward pass.
+    pending: Option<(TokenBatch, Option<DropoutSeed>)>,
+    embeddings: EmbeddingActivations,
+    layers: Vec<LayerActivations>,
+    head: HeadActivations,
+    d_head: HeadGradients,
+    d_layer: LayerGradients,
+    d_embeddings: EmbeddingGradients,
+}
+
+/// The tokens that go into the layer above `layers`, or, above all of them, into the head.
+fn input<'a>(embeddings: &'a EmbeddingActivations, layers: &'a [LayerActivations]) -> &'a [f32] {
+    layers
+        .last()
+        .map_or(&embeddings.output, |layer| &layer.output)
+}
+
+impl Encoder {
+    /// The logits of `batch`, `[rows, n_labels]`, without dropout. Threads may share the encoder.
+    ///
+    /// An error where a row is empty or too long, or a token id has no row in the embedding.
+    pub fn forward(&self, batch: &TokenBatch) -> Result<Vec<f32>, EncoderError> {
+        self.check(batch)?;
+        let pass = self.pass(batch, None);
+        let mut buffers = self.spare().pop().unwrap_or_default();
+        let Prediction {
+            embeddings,
+            layer,
+            head,
+        } = &mut buffers;
+        self.embeddings.forward(pass, batch, embeddings);
+        let hidden = &mut embeddings.output;
+        for each in &self.layers {
+            each.forward(pass, hidden, layer);
+            mem::swap(hidden, &mut layer.output);
+        }
+        self.head.forward(pass, hidden, head);
+        let logits = head.logits.clone();
+        self.spare().push(buffers);
+        Ok(logits)
+    }
+
+    /// The logits of `batch`, `[rows, n_labels]`, with dropout where `dropout` is given, keeping
+    /// what [`Encoder::backward`] needs.
+    ///
+    /// An error as in [`Encoder::forward`], and where the encoder was loaded for prediction only.
+    pub fn forward_train(
+        &mut self,
+        batch: &TokenBatch,
+        dropout: Option<DropoutSeed>,
+    ) -> Result<Vec<f32>, EncoderError> {
+        if self.inference_only() {
+            return Err(EncoderError::InferenceOnly);
+        }
+        self.check(batch)?;
+        let mut training = mem::take(&mut self.training);
+        let Training {
+            embeddings,
+            layers,
+            head,
+            ..
+        } = &mut training;
+        let pass = self.pass(batch, dropout);
+        self.embeddings.forward(pass, batch, embeddings);
+        layers.resize_with(self.layers.len(), LayerActivations::default);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (below, rest) = layers.split_at_mut(index);
+            layer.forward(pass, input(embeddings, below), &mut rest[0]);
+        }
+        self.head.forward(pass, input(embeddings, layers), head);
+        let logits = head.logits.clone();
+        training.pending = Some((batch.clone(), dropout));
+        self.training = training;
+        Ok(logits)
+    }
+
+    /// Adds to the gradients, from `d_logits`, the gradient of the logits that the last
+    /// [`Encoder::forward_train`] returned. Frozen parts get none and cost nothing.
+    ///
+    /// # Panics
+    ///
+    /// When no [`Encoder::forward_train`] came before, or `d_logits` is not `[rows, n_labels]`.
+    pub fn backward(&mut self, d_logits: &[f32]) {
+        let Training {
+            pending,
+            embeddings,
+            layers,
+            head,
+            d_head,
+            d_layer,
+            d_embeddings,
+        } = &mut self.training;
+        let (batch, dropout) = pending.take().expect("backward follows forward_train");
+        let cells = batch.rows() * self.n_labels;
+        assert_eq!(
+            d_logits.len(),
+            cells,
+            "backward: `d_logits` is not [rows, n_labels]"
+        );
+        let (cpu, values, row_starts) = (&self.cpu, &self.values, batch.row_starts());
+        let pass = Pass {
+            cpu,
+            values,
+            row_starts,
+            dropout,
+        };
+        let gradients = &mut self.gradients[..];
+
+        // Part 0 is the embeddings, part i + 1 is layer i; those below `frozen` need nothing.
+        let frozen = self.frozen_parts;
+        let d_hidden = (frozen <= self.layers.len()).then_some(&mut d_layer.d_hidden);
+        self.head
+            .backward(pass, head, d_logits, d_hidden, d_head, gradients);
+        for index in (frozen.saturating_sub(1)..self.layers.len()).rev() {
+            let (x, needs_input) = (input(embeddings, &layers[..index]), index >= frozen);
+            self.layers[index].backward(pass, x, &layers[index], needs_input, d_layer, gradients);
+        }
+        if frozen == 0 {
+            let d_hidden = &mut d_layer.d_hidden;
+            self.embeddings
+                .backward(pass, &batch, embeddings, d_hidden, d_embeddings, gradients);
+        }
+    }
+
+    /// Sets the gradients to 0, for the next step.
+    pub fn zero_gradients(&mut self) {
+        // Those of frozen parts are 0 already, and large.
+        let trainable = self.gradients.get_mut(self.first_trainable..);
+        trainable.unwrap_or_default().fill(0.0);
+    }
+
+    /// Chooses which parts learn from now on. Frozen values stay the same bits, and their gradients
+    /// are 0.
+    pub fn freeze(&mut self, freeze: Freeze) {
+        let parts = match freeze {
+            Freeze::None => 0,
+            Freeze::Embeddings => 1,
+            Freeze::Layers(layers) => 1 + layers.min(self.layers.len()),
+            Freeze::Encoder => 1 + self.layers.len(),
+        };
+        self.frozen_parts = parts;
+        self.first_trainable = self.layout.first_trainable(parts);
+        let frozen = self.gradients.get_mut(..self.first_trainable);
+        frozen.unwrap_or_default().fill(0.0);
+    }
+
+    /// What config.json said.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// How a row's tokens become one vector.
+    pub fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// How many logits a row gets.
+    pub fn n_labels(&self) -> usize {
+        self.n_labels
+    }
+
+    /// What it computes with.
+    pub fn cpu(&self) -> &Arc<Cpu> {
+        &self.cpu
+    }
+
+    /// All parameters, in the order of [`Encoder::values`], [`Encoder::gradient`] and snapshots.
+    pub fn parameters(&self) -> &[ParameterSpec] {
+        self.layout.specs()
+    }
+
+    /// The values of parameter `index`.
+    pub fn values(&self, index: usize) -> &[f32] {
+        &self.values[self.layout.range(index)]
+    }
+
+    /// The gradient of parameter `index`, gathered since [`Encoder::zero_gradients`].
+    ///
+    /// # Panics
+    ///
+    /// When the encoder was loaded for prediction only.
+    pub fn gradient(&self, index: usize) -> &[f32] {
+        &self.gradients[self.layout.range(index)]
+    }
+
+    /// The bias of the output layer, one value a label.
+    pub fn output_bias(&self) -> &[f32] {
+        &self.values[self.layout.place(Role::OutputBias)]
+    }
+
+    /// Replaces the bias of the output layer.
+    ///
+    /// # Panics
+    ///
+    /// When `bias` is not one value a label.
+    pub fn set_output_bias(&mut self, bias: &[f32]) {
+        let place = self.layout.place(Role::OutputBias);
+        self.values[place].copy_from_slice(bias);
+    }
+
+    /// All values, for [`Encoder::restore`].
+    pub fn snapshot(&self) -> Vec<f32> {
+        self.values.clone()
+    }
+
+    /// Brings back all values, frozen ones too, to the same bits.
+    ///
+    /// # Panics
+    ///
+    /// When `values` is not as long as a snapshot.
+    pub fn restore(&mut self, values: &[f32]) {
+        self.values.copy_from_slice(values);
+        self.repack(0);
+    }
+
+    /// The first and second moments of AdamW, both as long as a snapshot.
+    pub fn optimizer_state(&self) -> (&[f32], &[f32]) {
+        (&self.m, &self.v)
+    }
+
+    /// Brings back values and the optimizer's moments, so that training continues to the same bits.
+    ///
+    /// # Panics
+    ///
+    /// When one of them is not as long as a snapshot, or the encoder was loaded for prediction only.
+    pub fn restore_state(&mut self, values: &[f32], m: &[f32], v: &[f32]) {
+        self.restore(values);
+        self.m.copy_from_slice(m);
+        self.v.copy_from_slice(v);
+    }
+
+    pub(crate) fn inference_only(&self) -> bool {
+        self.gradients.is_empty()
+    }
+
+    /// Packs the weights that lie at or behind `first_changed` again.
+    pub(crate) fn repack(&mut self, first_changed: usize) {
+        let layers = self.layers.iter_mut().flat_map(Layer::linears_mut);
+        let linears = self
+            .embeddings
+            .linears_mut()
+            .chain(layers)
+            .chain(self.head.linears_mut());
+        linears.for_each(|linear: &mut Linear| {
+            linear.repack(&self.cpu, &self.values, first_changed);
+        });
+    }
+
+    fn pass<'a>(&'a self, batch: &'a TokenBatch, dropout: Option<DropoutSeed>) -> Pass<'a> {
+        let (values, row_starts) = (&self.values, batch.row_starts());
+        Pass {
+            cpu: &self.cpu,
+            values,
+            row_starts,
+            dropout,
+        }
+    }
+
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Prediction>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether every row can be looked up in the tables.
+    fn check(&self, batch: &TokenBatch) -> Result<(), EncoderError> {
+        let usable = self.config.usable_length();
+        for (row, ids) in batch.iter().enumerate() {
+            if ids.is_empty() {
+                return Err(EncoderError::EmptyRow { row });
+            }
+            if ids.len() > usable {
+                return Err(EncoderError::RowTooLong {
+                    row,
+                    tokens: ids.len(),
+                    usable,
+                });
+            }
+            self.check_ids(row, ids)?;
+        }
+        Ok(())
+    }
+
+    fn check_ids(&self, row: usize, ids: &[u32]) -> Result<(), EncoderError> {
+        let vocab_size = self.config.vocab_size;
+        match ids.iter().position(|&id| id as usize >= vocab_size) {
+            None => Ok(()),
+            Some(position) => {
+                let id = ids[position];
+                Err(EncoderError::UnknownToken {
+                    row,
+                    position,
+                    id,
+                    vocab_size,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Whole encoders, against PyTorch, against `f64`, and against themselves.
+
+mod gradients;
+mod invariance;
+mod loading;
+mod parity;
+mod reference;
+mod tiny;
+mod training;

@@ -1,0 +1,842 @@
+//! Attention of every token to the tokens of its row, head by head.
+
+use std::ops::Range;
+
+use crate::dropout::{Mask, active};
+use crate::grid::{Grid, Rectangle};
+use crate::lanes::functions::exp;
+use crate::lanes::{Kernel, Lanes};
+use crate::multiply::{Begin, Multiply, Pack, Panels, Strided};
+use crate::{Cpu, Dropout};
+
+/// How many queries are worked on at a time: whole tiles, whose scores fit the second cache.
+const QUERIES: usize = 48;
+
+/// Where the rows lie in a batch, and how a token's width is divided into heads.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionShape<'a> {
+    /// The first token of every row, then the count of all tokens.
+    pub row_starts: &'a [usize],
+    /// How many heads there are.
+    pub n_heads: usize,
+    /// The width of one head.
+    pub head_dim: usize,
+}
+
+impl AttentionShape<'_> {
+    fn width(&self) -> usize {
+        self.n_heads * self.head_dim
+    }
+
+    fn scale(&self) -> f32 {
+        (1.0 / (self.head_dim as f64).sqrt()) as f32
+    }
+
+    /// The count of tokens, after a look whether the rows make sense.
+    fn tokens(&self) -> usize {
+        assert_eq!(
+            self.row_starts.first().unwrap_or(&0),
+            &0,
+            "attention: rows start at token 0"
+        );
+        assert!(
+            self.row_starts.is_sorted(),
+            "attention: `row_starts` is not in order"
+        );
+        self.row_starts.last().copied().unwrap_or(0)
+    }
+
+    /// How many pairs of a row and a head there are: the unit of work.
+    fn parts(&self) -> usize {
+        self.row_starts.len().saturating_sub(1) * self.n_heads
+    }
+
+    /// The pair of number `index`, in `qkv`.
+    fn part<'q>(&self, qkv: &'q [f32], dropout: Option<Dropout>, index: usize) -> Part<'q> {
+        let (row, head) = (index / self.n_heads, index % self.n_heads);
+        Part {
+            qkv,
+            first: self.row_starts[row],
+            len: self.row_starts[row + 1] - self.row_starts[row],
+            head,
+            n_heads: self.n_heads,
+            head_dim: self.head_dim,
+            scale: self.scale(),
+            dropout,
+        }
+    }
+}
+
+/// `out = softmax(Q Kᵀ / sqrt(head_dim)) V` for every row and head (Vaswani and others, 2017).
+///
+/// `qkv` is `[tokens, 3 * width]`: queries, keys and values side by side, each `[n_heads, head_dim]`;
+/// `out` is `[tokens, width]`. `dropout` acts on the probabilities. `log_sum_exp`, for
+/// [`attention_backward`], gets the logarithm of every softmax's denominator: `[tokens, n_heads]`.
+///
+/// Without dropout, a row's result depends on no other row.
+///
+/// # Panics
+///
+/// When a slice does not fit the shape.
+pub fn attention(
+    cpu: &Cpu,
+    shape: AttentionShape<'_>,
+    qkv: &[f32],
+    dropout: Option<Dropout>,
+    out: &mut [f32],
+    log_sum_exp: Option<&mut [f32]>,
+) {
+    let (tokens, width, n_heads) = (shape.tokens(), shape.width(), shape.n_heads);
+    assert_eq!(
+        qkv.len(),
+        tokens * 3 * width,
+        "attention: `qkv` is not [tokens, 3 * width]"
+    );
+    assert_eq!(
+        out.len(),
+        tokens * width,
+        "attention: `out` is not [tokens, width]"
+    );
+    let log_sum_exp = log_sum_exp.map(|log_sum_exp| {
+        let len = log_sum_exp.len();
+        assert_eq!(
+            len,
+            tokens * n_heads,
+            "attention: `log_sum_exp` is not [tokens, n_heads]"
+        );
+        Grid::new(log_sum_exp, n_heads)
+    });
+    let dropout = active(dropout);
+    let out = Grid::new(out, width);
+    cpu.pool().run(shape.parts(), &|index| {
+        let part = shape.part(qkv, dropout, index);
+        let (rows, head) = (part.first..part.first + part.len, part.head);
+        let columns = head * part.head_dim..(head + 1) * part.head_dim;
+        // SAFETY: no other task has this row and this head.
+        let out = unsafe { out.rectangle(rows.clone(), columns) };
+        // SAFETY: as above.
+        let log_sum_exp = log_sum_exp
+            .as_ref()
+            .map(|l| unsafe { l.rectangle(rows, head..head + 1) });
+        cpu.isa().run(Forward {
+            cpu,
+            part,
+            out,
+            log_sum_exp,
+        });
+    });
+}
+
+/// The gradient of [`attention`] by `qkv`: overwrites `d_qkv`.
+///
+/// The probabilities are worked out again from `log_sum_exp`. With `P` the probabilities, `M` the
+/// factors of dropout (1 without) and `D = d_out Vᵀ * M`: `d_v = (P * M)ᵀ d_out`,
+/// `S = P * (D - sum over keys of P * D) / sqrt(head_dim)`, `d_q = S K` and `d_k = Sᵀ Q`.
+///
+/// # Panics
+///
+/// When a slice does not fit the shape.
+pub fn attention_backward(
+    cpu: &Cpu,
+    shape: AttentionShape<'_>,
+    qkv: &[f32],
+    log_sum_exp: &[f32],
+    d_out: &[f32],
+    dropout: Option<Dropout>,
+    d_qkv: &mut [f32],
+) {
+    let (tokens, width) = (shape.tokens(), shape.width());
+    assert_eq!(
+        qkv.len(),
+        tokens * 3 * width,
+        "attention: `qkv` is not [tokens, 3 * width]"
+    );
+    assert_eq!(
+        d_qkv.len(),
+        qkv.len(),
+        "attention: `d_qkv` is not [tokens, 3 * width]"
+    );
+    assert_eq!(
+        d_out.len(),
+        tokens * width,
+        "attention: `d_out` is not [tokens, width]"
+    );
+    let len = log_sum_exp.len();
+    assert_eq!(
+        len,
+        tokens * shape.n_heads,
+        "attention: `log_sum_exp` is not [tokens, n_heads]"
+    );
+    let dropout = active(dropout);
+    let d_qkv = Grid::new(d_qkv, 3 * width);
+    cpu.pool().run(shape.parts(), &|index| {
+        let part = shape.part(qkv, dropout, index);
+        let rows = part.first..part.first + part.len;
+        let [d_q, d_k, d_v] = [0, 1, 2].map(|which| {
+            let start = which * width + part.head * part.head_dim;
+            // SAFETY: no other task has this row and this head, and the three lie side by side.
+            unsafe { d_qkv.rectangle(rows.clone(), start..start + part.head_dim) }
+        });
+        cpu.isa().run(Backward {
+            cpu,
+            part,
+            log_sum_exp,
+            d_out,
+            d_q,
+            d_k,
+            d_v,
+        });
+    });
+}
+
+/// One row and one head.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    qkv: &'a [f32],
+    /// The row's first token.
+    first: usize,
+    /// The row's count of tokens.
+    len: usize,
+    head: usize,
+    n_heads: usize,
+    head_dim: usize,
+    scale: f32,
+    dropout: Option<Dropout>,
+}
+
+impl<'a> Part<'a> {
+    fn width(&self) -> usize {
+        self.n_heads * self.head_dim
+    }
+
+    fn query(&self, i: usize) -> &'a [f32] {
+        self.vector(0, i)
+    }
+
+    fn key(&self, i: usize) -> &'a [f32] {
+        self.vector(1, i)
+    }
+
+    fn value(&self, i: usize) -> &'a [f32] {
+        self.vector(2, i)
+    }
+
+    fn vector(&self, which: usize, i: usize) -> &'a [f32] {
+        let start = (self.first + i) * 3 * self.width() + which * self.width();
+        &self.qkv[start + self.head * self.head_dim..][..self.head_dim]
+    }
+
+    fn queries(&self) -> Strided<'a> {
+        self.matrix(0)
+    }
+
+    fn keys(&self) -> Strided<'a> {
+        self.matrix(1)
+    }
+
+    fn values(&self) -> Strided<'a> {
+        self.matrix(2)
+    }
+
+    /// One row a token.
+    fn matrix(&self, which: usize) -> Strided<'a> {
+        let start = (self.first * 3 + which) * self.width() + self.head * self.head_dim;
+        let values = self.qkv.get(start..).unwrap_or(&[]);
+        Strided {
+            values,
+            row_step: 3 * self.width(),
+            k_step: 1,
+        }
+    }
+
+    /// The gradients of the outputs, one row a token.
+    fn d_outs<'d>(&self, d_out: &'d [f32]) -> Strided<'d> {
+        let start = self.first * self.width() + self.head * self.head_dim;
+        let values = d_out.get(start..).unwrap_or(&[]);
+        Strided {
+            values,
+            row_step: self.width(),
+            k_step: 1,
+        }
+    }
+
+    /// Panels for sums over the columns of `matrix`: one product for each token.
+    #[inline(always)]
+    fn pack_by_token<'p, L: Lanes>(
+        &self,
+        lanes: L,
+        matrix: Strided<'_>,
+        out: &'p mut [f32],
+    ) -> Panels<'p> {
+        let (columns, depth) = (self.len, self.head_dim);
+        Pack {
+            source: matrix,
+            columns,
+            depth,
+            out: &mut *out,
+        }
+        .fast(lanes);
+        Panels {
+            values: out,
+            depth,
+            columns,
+        }
+    }
+
+    /// Panels for sums over the tokens of `matrix`: one product for each column.
+    #[inline(always)]
+    fn pack_by_column<'p, L: Lanes>(
+        &self,
+        lanes: L,
+        matrix: Strided<'_>,
+        out: &'p mut [f32],
+    ) -> Panels<'p> {
+        self.pack_columns(lanes, matrix, self.len, out)
+    }
+
+    /// The same for the first `tokens` tokens of `matrix`.
+    #[inline(always)]
+    fn pack_columns<'p, L: Lanes>(
+        &self,
+        lanes: L,
+        matrix: Strided<'_>,
+        tokens: usize,
+        out: &'p mut [f32],
+    ) -> Panels<'p> {
+        let (columns, depth) = (self.head_dim, tokens);
+        Pack {
+            source: matrix.transposed(),
+            columns,
+            depth,
+            out: &mut *out,
+        }
+        .fast(lanes);
+        Panels {
+            values: out,
+            depth,
+            columns,
+        }
+    }
+
+    /// The gradient of token `i`'s output.
+    fn d_out<'d>(&self, d_out: &'d [f32], i: usize) -> &'d [f32] {
+        &d_out[(self.first + i) * self.width() + self.head * self.head_dim..][..self.head_dim]
+    }
+
+    /// Where query `i` stands in `[tokens, n_heads]`.
+    fn query_index(&self, i: usize) -> usize {
+        (self.first + i) * self.n_heads + self.head
+    }
+
+    /// Which probabilities of query `i` are dropped.
+    fn mask(&self, i: usize) -> Option<Mask> {
+        self.dropout
+            .map(|dropout| Mask::new(dropout, self.query_index(i) as u64))
+    }
+}
+
+struct Forward<'a> {
+    cpu: &'a Cpu,
+    part: Part<'a>,
+    out: Rectangle<'a>,
+    log_sum_exp: Option<Rectangle<'a>>,
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    fn scalar(mut self) {
+        let part = self.part;
+        let mut p = self.cpu.scratch(part.len);
+        for i in 0..part.len {
+            let log_sum_exp = probabilities(&part, i, &mut p);
+            if let Some(all) = &mut self.log_sum_exp {
+                all.row(i)[0] = log_sum_exp;
+            }
+            if let Some(mask) = part.mask(i) {
+                mask.apply(&mut p);
+            }
+            let out = self.out.row(i);
+            out.fill(0.0);
+            for (j, &p) in p.iter().enumerate() {
+                axpy(p, part.value(j), out);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fast<L: Lanes>(mut self, lanes: L) {
+        let part = self.part;
+        let isa = self.cpu.isa();
+        let keys_len = isa.panels_len(part.len, part.head_dim);
+        let values_len = isa.panels_len(part.head_dim, part.len);
+        let block = QUERIES.min(part.len);
+        let mut scratch = self.cpu.scratch(keys_len + values_len + block * part.len);
+        let (keys, rest) = scratch.split_at_mut(keys_len);
+        let (values, scores) = rest.split_at_mut(values_len);
+        let keys = part.pack_by_token(lanes, part.keys(), keys);
+        let values = part.pack_by_column(lanes, part.values(), values);
+        for first in (0..part.len).step_by(QUERIES) {
+            let rows = first..part.len.min(first + QUERIES);
+            let scores = &mut scores[..rows.len() * part.len];
+            let out = Rectangle::whole(scores, part.len);
+            let a = part.queries().from_row(first);
+            Multiply {
+                a,
+                b: keys,
+                begin: Begin::Zero,
+                out,
+                copy: &mut [],
+            }
+            .fast(lanes);
+            for (i, p) in rows.clone().zip(scores.chunks_mut(part.len)) {
+                let log_sum_exp = softmax(lanes, part.scale, p);
+                if let Some(all) = &mut self.log_sum_exp {
+                    all.row(i)[0] = log_sum_exp;
+                }
+                if let Some(mask) = part.mask(i) {
+                    mask.apply(p);
+                }
+            }
+            let (a, out) = (Strided::rows(scores, part.len), self.out.part(rows));
+            Multiply {
+                a,
+                b: values,
+                begin: Begin::Zero,
+                out,
+                copy: &mut [],
+            }
+            .fast(lanes);
+        }
+    }
+}
+
+/// The softmax of query `i`'s scores; returns the logarithm of its denominator.
+fn probabilities(part: &Part<'_>, i: usize, p: &mut [f32]) -> f32 {
+    for (j, p) in p.iter_mut().enumerate() {
+        *p = dot(part.query(i), part.key(j)) * part.scale;
+    }
+    let largest = p.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    p.iter_mut().for_each(|p| *p = (*p - largest).exp());
+    let sum: f32 = p.iter().sum();
+    p.iter_mut().for_each(|p| *p /= sum);
+    largest + sum.ln()
+}
+
+/// Turns scores into probabilities; returns the logarithm of the denominator.
+#[inline(always)]
+fn softmax<L: Lanes>(lanes: L, scale: f32, p: &mut [f32]) -> f32 {
+    let mut largest = lanes.splat(f32::NEG_INFINITY);
+    let (whole, rest) = p.split_at(p.len() / L::WIDTH * L::WIDTH);
+    for p in whole.chunks(L::WIDTH) {
+        largest = lanes.max(largest, lanes.load(p));
+    }
+    let largest = rest.iter().copied().fold(lanes.largest(largest), f32::max);
+    let mut sums = lanes.splat(0.0);
+    let (whole, rest) = p.split_at_mut(p.len() / L::WIDTH * L::WIDTH);
+    for p in whole.chunks_mut(L::WIDTH) {
+        let e = exp_below(lanes, largest, scale, p);
+        sums = lanes.add(sums, e);
+        lanes.store(e, p);
+    }
+    lanes.store(exp_below(lanes, largest, scale, rest), rest);
+    let sum = lanes.sum(sums) + rest.iter().sum::<f32>();
+    let inverse = lanes.splat(1.0 / sum);
+    for p in p.chunks_mut(L::WIDTH) {
+        lanes.store(lanes.mul(lanes.load(p), inverse), p);
+    }
+    largest * scale + sum.ln()
+}
+
+/// `e^(scale * (p - largest))`.
+#[inline(always)]
+fn exp_below<L: Lanes>(lanes: L, largest: f32, scale: f32, p: &[f32]) -> L::Vector {
+    let distance = lanes.sub(lanes.load(p), lanes.splat(largest));
+    exp(lanes, lanes.mul(distance, lanes.splat(scale)))
+}
+
+struct Backward<'a> {
+    cpu: &'a Cpu,
+    part: Part<'a>,
+    log_sum_exp: &'a [f32],
+    d_out: &'a [f32],
+    d_q: Rectangle<'a>,
+    d_k: Rectangle<'a>,
+    d_v: Rectangle<'a>,
+}
+
+impl Kernel for Backward<'_> {
+    type Output = ();
+
+    fn scalar(mut self) {
+        let part = self.part;
+        for i in 0..part.len {
+            self.d_q.row(i).fill(0.0);
+            self.d_k.row(i).fill(0.0);
+            self.d_v.row(i).fill(0.0);
+        }
+        let mut scratch = self.cpu.scratch(2 * part.len);
+        let (p, d) = scratch.split_at_mut(part.len);
+        for i in 0..part.len {
+            let d_out = part.d_out(self.d_out, i);
+            let log_sum_exp = self.log_sum_exp[part.query_index(i)];
+            let mask = part.mask(i);
+            let mut sum = 0.0;
+            for j in 0..part.len {
+                let factor = mask.map_or(1.0, |mask| mask.factor(j as u32));
+                p[j] = (dot(part.query(i), part.key(j)) * part.scale - log_sum_exp).exp();
+                d[j] = dot(d_out, part.value(j)) * factor;
+                sum += p[j] * d[j];
+                axpy(p[j] * factor, d_out, self.d_v.row(j));
+            }
+            for j in 0..part.len {
+                let s = p[j] * (d[j] - sum) * part.scale;
+                axpy(s, part.key(j), self.d_q.row(i));
+                axpy(s, part.query(i), self.d_k.row(j));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fast<L: Lanes>(mut self, lanes: L) {
+        let part = self.part;
+        let isa = self.cpu.isa();
+        let by_token_len = isa.panels_len(part.len, part.head_dim);
+        let by_column_len = isa.panels_len(part.head_dim, part.len);
+        let mut scratch = self.cpu.scratch(2 * by_token_len + by_column_len);
+        let (keys, rest) = scratch.split_at_mut(by_token_len);
+        let (values, keys_by_column) = rest.split_at_mut(by_token_len);
+        let panels = BackwardPanels {
+            keys: part.pack_by_token(lanes, part.keys(), keys),
+            values: part.pack_by_token(lanes, part.values(), values),
+            keys_by_column: part.pack_by_column(lanes, part.keys(), keys_by_column),
+        };
+        for first in (0..part.len).step_by(QUERIES) {
+            let rows = first..part.len.min(first + QUERIES);
+            self.block(lanes, &panels, rows);
+        }
+    }
+}
+
+/// What every block of queries is multiplied with.
+struct BackwardPanels<'a> {
+    keys: Panels<'a>,
+    values: Panels<'a>,
+    keys_by_column: Panels<'a>,
+}
+
+impl Backward<'_> {
+    /// What the queries `rows` add to the gradients.
+    #[inline(always)]
+    fn block<L: Lanes>(&mut self, lanes: L, panels: &BackwardPanels<'_>, rows: Range<usize>) {
+        let part = self.part;
+        let (n, len) = (rows.len(), part.len);
+        let by_column_len = self.cpu.isa().panels_len(part.head_dim, n);
+        let mut scratch = self.cpu.scratch(2 * n * len + 2 * by_column_len);
+        let (p, rest) = scratch.split_at_mut(n * len);
+        let (d, rest) = rest.split_at_mut(n * len);
+        let (queries, d_outs) = rest.split_at_mut(by_column_len);
+
+        let query = part.queries().from_row(rows.start);
+        let d_out = part.d_outs(self.d_out).from_row(rows.start);
+        let queries = part.pack_columns(lanes, query, n, queries);
+        let d_outs = part.pack_columns(lanes, d_out, n, d_outs);
+        let begin = Begin::Zero;
+        let out = Rectangle::whole(p, len);
+        Multiply {
+            a: query,
+            b: panels.keys,
+            begin,
+            out,
+            copy: &mut [],
+        }
+        .fast(lanes);
+        let out = Rectangle::whole(d, len);
+        Multiply {
+            a: d_out,
+            b: panels.values,
+            begin,
+            out,
+            copy: &mut [],
+        }
+        .fast(lanes);
+        for (i, (p, d)) in rows.clone().zip(p.chunks_mut(len).zip(d.chunks_mut(len))) {
+            let log_sum_exp = self.log_sum_exp[part.query_index(i)];
+            score_gradients(lanes, part.scale, log_sum_exp, part.mask(i), p, d);
+        }
+
+        let begin = if rows.start == 0 {
+            Begin::Zero
+        } else {
+            Begin::Out
+        };
+        let (p, s) = (Strided::columns(p, len), Strided::columns(d, len));
+        let out = self.d_v.reborrow();
+        Multiply {
+            a: p,
+            b: d_outs,
+            begin,
+            out,
+            copy: &mut [],
+        }
+        .fast(lanes);
+        let out = self.d_k.reborrow();
+        Multiply {
+            a: s,
+            b: queries,
+            begin,
+            out,
+            copy: &mut [],
+        }
+        .fast(lanes);
+        let (a, out) = (Strided::rows(d, len), self.d_q.part(rows));
+        let begin = Begin::Zero;
+        Multiply {
+            a,
+            b: panels.keys_by_column,
+            begin,
+            out,
+            copy: &mut [],
+        }
+        .fast(lanes);
+    }
+}
+
+/// For one query: turns the scores in `p` into probabilities after dropout, and the gradient of
+/// these in `d` into the gradient of the product of query and keys.
+#[inline(always)]
+fn score_gradients<L: Lanes>(
+    lanes: L,
+    scale: f32,
+    log_sum_exp: f32,
+    mask: Option<Mask>,
+    p: &mut [f32],
+    d: &mut [f32],
+) {
+    if let Some(mask) = mask {
+        mask.apply(d);
+    }
+    let (scale, shift) = (lanes.splat(scale), lanes.splat(-log_sum_exp));
+    let mut sums = lanes.splat(0.0);
+    for (p, d) in p.chunks_mut(L::WIDTH).zip(d.chunks(L::WIDTH)) {
+        let e = exp(lanes, lanes.mul_add(lanes.load(p), scale, shift));
+        // `d` has 0 in the lanes beyond the keys.
+        sums = lanes.mul_add(e, lanes.load(d), sums);
+        lanes.store(e, p);
+    }
+    let sum = lanes.splat(lanes.sum(sums));
+    for (p, d) in p.chunks(L::WIDTH).zip(d.chunks_mut(L::WIDTH)) {
+        let centred = lanes.sub(lanes.load(d), sum);
+        lanes.store(lanes.mul(lanes.mul(lanes.load(p), centred), scale), d);
+    }
+    if let Some(mask) = mask {
+        mask.apply(p);
+    }
+}
+
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
+}
+
+fn axpy(scale: f32, x: &[f32], out: &mut [f32]) {
+    for (x, out) in x.iter().zip(out) {
+        *out += scale * x;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+    use crate::random::normal;
+
+    fn values(key: u64, len: usize) -> Vec<f32> {
+        (0..len as u64).map(|i| normal(key, i) as f32).collect()
+    }
+
+    /// Rows of these lengths.
+    fn starts(lengths: &[usize]) -> Vec<usize> {
+        let ends = lengths.iter().scan(0, |end, len| {
+            *end += len;
+            Some(*end)
+        });
+        std::iter::once(0).chain(ends).collect()
+    }
+
+    /// The definition in `f64`.
+    fn reference(
+        shape: AttentionShape<'_>,
+        qkv: &[f64],
+        dropout: Option<Dropout>,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let (heads, dim) = (shape.n_heads, shape.head_dim);
+        let at = |which: usize, token: usize, head: usize| {
+            &qkv[(token * 3 + which) * heads * dim + head * dim..][..dim]
+        };
+        let (mut out, mut log_sum_exp) = (Vec::new(), Vec::new());
+        for row in shape.row_starts.windows(2) {
+            for (i, head) in (row[0]..row[1]).flat_map(|i| (0..heads).map(move |h| (i, h))) {
+                let score = |j| {
+                    let products = at(0, i, head).iter().zip(at(1, j, head)).map(|(q, k)| q * k);
+                    products.sum::<f64>() / (dim as f64).sqrt()
+                };
+                let sum: f64 = (row[0]..row[1]).map(|j| score(j).exp()).sum();
+                log_sum_exp.push(sum.ln());
+                let mask = dropout.map(|d| Mask::new(d, (i * heads + head) as u64));
+                let mut mixed = vec![0.0; dim];
+                for j in row[0]..row[1] {
+                    let factor = mask.map_or(1.0, |m| m.factor((j - row[0]) as u32));
+                    let p = score(j).exp() / sum * f64::from(factor);
+                    mixed.iter_mut().zip(at(2, j, head)).for_each(|(m, v)| *m += p * v);
+                }
+                out.extend(mixed);
+            }
+        }
+        (out, log_sum_exp)
+    }
+
+    const LENGTHS: [&[usize]; 6] =
+        [&[], &[0], &[1], &[2, 0, 7], &[1, 16, 17, 31, 33], &[47, 48, 49, 100]];
+
+    const DROPOUTS: [Option<Dropout>; 2] = [None, Some(Dropout { share: 0.3, key: 5 })];
+
+    #[test]
+    fn every_instruction_set_agrees_with_the_definition() {
+        for isa in Isa::supported() {
+            let cpu = Cpu::new(isa, 2);
+            for lengths in LENGTHS {
+                let row_starts = starts(lengths);
+                for (n_heads, head_dim) in [(1, 1), (2, 5), (3, 16), (2, 33), (1, 64)] {
+                    let shape = AttentionShape { row_starts: &row_starts, n_heads, head_dim };
+                    for dropout in DROPOUTS {
+                        check_forward(&cpu, shape, dropout);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_forward(cpu: &Cpu, shape: AttentionShape<'_>, dropout: Option<Dropout>) {
+        let (tokens, width) = (shape.tokens(), shape.width());
+        let qkv = values(1, tokens * 3 * width);
+        let mut out = vec![f32::NAN; tokens * width];
+        let mut log_sum_exp = vec![f32::NAN; tokens * shape.n_heads];
+        attention(cpu, shape, &qkv, dropout, &mut out, Some(&mut log_sum_exp));
+        let wide: Vec<f64> = qkv.iter().copied().map(f64::from).collect();
+        let expected = reference(shape, &wide, dropout);
+        for (actual, expected) in [(&out, expected.0), (&log_sum_exp, expected.1)] {
+            for (i, (a, e)) in actual.iter().zip(expected).enumerate() {
+                let close = (f64::from(*a) - e).abs() < 5e-6;
+                assert!(close, "{}, {shape:?}, at {i}: {a} vs {e}", cpu.isa());
+            }
+        }
+    }
+
+    #[test]
+    fn large_scores_stay_finite() {
+        for isa in Isa::supported() {
+            let shape = AttentionShape { row_starts: &[0, 3], n_heads: 1, head_dim: 1 };
+            // Scores of up to 1e6, whose exponentials are infinite.
+            let qkv = [1e3, 1e3, 1.0, 1e3, -1e3, 2.0, -1e3, 0.0, 3.0];
+            let mut out = [0.0; 3];
+            attention(&Cpu::new(isa, 1), shape, &qkv, None, &mut out, None);
+            assert_eq!(out, [1.0, 1.0, 2.0], "{isa}");
+        }
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_alone_in_any_batch_and_at_any_thread_count() {
+        let lengths = [5, 49, 1, 33, 64, 20];
+        let row_starts = starts(&lengths);
+        let (n_heads, head_dim) = (3, 20);
+        let width = n_heads * head_dim;
+        let shape = AttentionShape { row_starts: &row_starts, n_heads, head_dim };
+        let qkv = values(1, shape.tokens() * 3 * width);
+        for isa in Isa::supported() {
+            for threads in [1, 3] {
+                let cpu = Cpu::new(isa, threads);
+                let mut out = vec![0.0; shape.tokens() * width];
+                attention(&cpu, shape, &qkv, None, &mut out, None);
+                for row in row_starts.windows(2) {
+                    let alone = AttentionShape { row_starts: &[0, row[1] - row[0]], ..shape };
+                    let qkv = &qkv[row[0] * 3 * width..row[1] * 3 * width];
+                    let mut expected = vec![0.0; (row[1] - row[0]) * width];
+                    attention(&Cpu::new(isa, 1), alone, qkv, None, &mut expected, None);
+                    assert_eq!(out[row[0] * width..row[1] * width], expected, "{isa}, {row:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        for isa in Isa::supported() {
+            let cpu = Cpu::new(isa, 2);
+            for (lengths, n_heads, head_dim) in
+                [(&[1, 3, 0, 2][..], 2, 3), (&[17], 1, 5), (&[2, 5], 1, 17)]
+            {
+                let row_starts = starts(lengths);
+                let shape = AttentionShape { row_starts: &row_starts, n_heads, head_dim };
+                for dropout in DROPOUTS {
+                    check_gradient(&cpu, shape, dropout);
+                }
+            }
+        }
+    }
+
+    fn check_gradient(cpu: &Cpu, shape: AttentionShape<'_>, dropout: Option<Dropout>) {
+        const STEP: f64 = 1e-5;
+        let (tokens, width) = (shape.tokens(), shape.width());
+        let (qkv, d_out) = (values(1, tokens * 3 * width), values(2, tokens * width));
+        let d_qkv = gradient(cpu, shape, &qkv, &d_out, dropout);
+        let mut wide: Vec<f64> = qkv.iter().copied().map(f64::from).collect();
+        let loss = |qkv: &[f64]| -> f64 {
+            let (out, _) = reference(shape, qkv, dropout);
+            out.iter().zip(&d_out).map(|(o, d)| o * f64::from(*d)).sum()
+        };
+        for (i, d) in d_qkv.iter().enumerate() {
+            let middle = wide[i];
+            wide[i] = middle + STEP;
+            let above = loss(&wide);
+            wide[i] = middle - STEP;
+            let slope = (above - loss(&wide)) / (2.0 * STEP);
+            wide[i] = middle;
+            let close = (f64::from(*d) - slope).abs() < 2e-5;
+            assert!(close, "{}, {shape:?}, {dropout:?}, at {i}: {d} vs {slope}", cpu.isa());
+        }
+    }
+
+    fn gradient(
+        cpu: &Cpu,
+        shape: AttentionShape<'_>,
+        qkv: &[f32],
+        d_out: &[f32],
+        dropout: Option<Dropout>,
+    ) -> Vec<f32> {
+        let mut out = vec![0.0; d_out.len()];
+        let mut log_sum_exp = vec![0.0; shape.tokens() * shape.n_heads];
+        attention(cpu, shape, qkv, dropout, &mut out, Some(&mut log_sum_exp));
+        let mut d_qkv = vec![f32::NAN; qkv.len()];
+        attention_backward(cpu, shape, qkv, &log_sum_exp, d_out, dropout, &mut d_qkv);
+        d_qkv
+    }
+
+    /// Longer rows than finite differences can afford: more than one block of queries.
+    #[test]
+    fn gradients_of_every_instruction_set_agree_with_scalar() {
+        let row_starts = starts(&[100, 48, 49, 33]);
+        let shape = AttentionShape { row_starts: &row_starts, n_heads: 2, head_dim: 24 };
+        let (tokens, width) = (shape.tokens(), shape.width());
+        let (qkv, d_out) = (values(1, tokens * 3 * width), values(2, tokens * width));
+        for dropout in DROPOUTS {
+            let scalar = Cpu::new(Isa::supported()[0], 1);
+            let expected = gradient(&scalar, shape, &qkv, &d_out, dropout);
+            for isa in Isa::supported() {
+                let actual = gradient(&Cpu::new(isa, 3), shape, &qkv, &d_out, dropout);
+                for (i, (a, e)) in actual.iter().zip(&expected).enumerate() {
+                    assert!((a - e).abs() < 1e-5, "{isa}, at {i}: {a} vs {e}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! NEON: 4 lanes, 32 registers.
+
+use std::arch::aarch64::*;
+
+use super::{Kernel, Lanes};
+
+/// # Safety
+///
+/// The machine has NEON.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.fast(Neon(()))
+}
+
+/// Made by [`run`] only.
+#[derive(Clone, Copy)]
+struct Neon(());
+
+/// Methods that are one instruction each.
+macro_rules! instructions {
+    ($($name:ident($($x:ident),+) = $instruction:ident;)+) => {$(
+        #[inline(always)]
+        fn $name(self, $($x: float32x4_t),+) -> float32x4_t {
+            // SAFETY: `self` exists only where NEON does.
+            unsafe { $instruction($($x),+) }
+        }
+    )+};
+}
+
+impl Lanes for Neon {
+    type Vector = float32x4_t;
+    const WIDTH: usize = 4;
+    const TILE_ROWS: usize = 12;
+
+    instructions! {
+        add(x, y) = vaddq_f32;
+        sub(x, y) = vsubq_f32;
+        mul(x, y) = vmulq_f32;
+        div(x, y) = vdivq_f32;
+        max(x, y) = vmaxq_f32;
+        min(x, y) = vminq_f32;
+        sqrt(x) = vsqrtq_f32;
+        round(x) = vrndnq_f32;
+    }
+
+    #[inline(always)]
+    fn mul_add(self, x: float32x4_t, y: float32x4_t, z: float32x4_t) -> float32x4_t {
+        // SAFETY: `self` exists only where NEON does.
+        unsafe { vfmaq_f32(z, x, y) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> float32x4_t {
+        // SAFETY: `self` exists only where NEON does.
+        unsafe { vdupq_n_f32(x) }
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32]) -> float32x4_t {
+        if x.len() >= Self::WIDTH {
+            // SAFETY: there are 4 values.
+            return unsafe { vld1q_f32(x.as_ptr()) };
+        }
+        let mut full = [0.0; Self::WIDTH];
+        full[..x.len()].copy_from_slice(x);
+        // SAFETY: there are 4 values.
+        unsafe { vld1q_f32(full.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, x: float32x4_t, out: &mut [f32]) {
+        if out.len() >= Self::WIDTH {
+            // SAFETY: there is room for 4 values.
+            return unsafe { vst1q_f32(out.as_mut_ptr(), x) };
+        }
+        let mut full = [0.0; Self::WIDTH];
+        // SAFETY: there is room for 4 values.
+        unsafe { vst1q_f32(full.as_mut_ptr(), x) };
+        out.copy_from_slice(&full[..out.len()]);
+    }
+
+    #[inline(always)]
+    unsafe fn load_full(self, x: *const f32) -> float32x4_t {
+        // SAFETY: the caller has 4 values there.
+        unsafe { vld1q_f32(x) }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, n: float32x4_t) -> float32x4_t {
+        // SAFETY: `self` exists only where NEON does.
+        unsafe {
+            // The exponent of an `f32` is stored plus 127, above 23 bits of fraction.
+            let exponent = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
+            vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
+        }
+    }
+
+    #[inline(always)]
+    fn select_above(
+        self,
+        x: float32x4_t,
+        y: float32x4_t,
+        a: float32x4_t,
+        b: float32x4_t,
+    ) -> float32x4_t {
+        // SAFETY: `self` exists only where NEON does.
+        unsafe { vbslq_f32(vcgtq_f32(x, y), a, b) }
+    }
+
+    #[inline(always)]
+    fn sum(self, x: float32x4_t) -> f32 {
+        // SAFETY: `self` exists only where NEON does.
+        unsafe { vaddvq_f32(x) }
+    }
+
+    #[inline(always)]
+    fn largest(self, x: float32x4_t) -> f32 {
+        // SAFETY: `self` exists only where NEON does.
+        unsafe { vmaxvq_f32(x) }
+    }
+}

@@ -1,0 +1,45 @@
+//! Arithmetic of BERT-type encoders on slices of `f32`, with instructions chosen at run time.
+//!
+//! Every operation is a function of a [`Cpu`] (instruction set and threads) and row-major
+//! slices. Its file has the plain version, which is the meaning, then the fast one over vectors,
+//! then the tests that compare the two; a gradient stands beside its operation and starts with `d_`.
+//!
+//! Start with [`linear()`]: where the time goes. It and [`attention()`] multiply with the
+//! blocked product of `multiply.rs`; all others are written over the `Lanes` of `lanes.rs`.
+//!
+//! What holds for all of them: a row's result is the same to the bit alone, in any batch and with
+//! any number of threads. Two instruction sets may differ by rounding. The only panics are
+//! slices whose lengths contradict each other.
+
+mod activation;
+mod adamw;
+mod add;
+mod aligned;
+mod attention;
+mod cpu;
+pub mod dropout;
+pub mod embedding;
+mod grid;
+mod isa;
+mod lanes;
+mod layer_norm;
+mod linear;
+mod multiply;
+mod pool;
+pub mod random;
+mod sum_of_squares;
+
+pub use activation::{Activation, activation, activation_backward};
+pub use adamw::{AdamW, adamw};
+pub use add::add;
+pub use attention::{AttentionShape, attention, attention_backward};
+pub use cpu::Cpu;
+pub use dropout::Dropout;
+pub use isa::{ISA_VARIABLE, Isa, IsaError, Level};
+pub use layer_norm::{LayerNorm, layer_norm, layer_norm_backward};
+pub use linear::{PackedWeights, linear, linear_d_input, linear_d_weights};
+pub use pool::Pool;
+pub use sum_of_squares::sum_of_squares;
+
+/// How many values one task of an elementwise operation takes: 64 KiB, some microseconds of work.
+const CHUNK: usize = 16 * 1024;

@@ -1,0 +1,397 @@
+//! CSV in: records with the line they start on.
+//!
+//! The `csv` crate cuts the records. It does not say that a quote was never closed (the rest of
+//! the file becomes one cell), it has no limit on a record, and its line numbers are those before
+//! blank lines are skipped. [`Watch`] stands between the bytes and the parser, follows the
+//! quoting, and knows all three.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use csv::{ByteRecord, StringRecord};
+
+use crate::error::TableError;
+use crate::source::RECORD_LIMIT;
+
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// The records below the header.
+pub(crate) struct CsvRecords {
+    source_name: String,
+    reader: csv::Reader<Watch<Box<dyn Read + Send>>>,
+    header: Vec<String>,
+}
+
+impl CsvRecords {
+    /// Reads the header.
+    pub(crate) fn new(
+        source_name: String,
+        bytes: Box<dyn Read + Send>,
+    ) -> Result<Self, TableError> {
+        Self::with_limit(source_name, bytes, RECORD_LIMIT)
+    }
+
+    fn with_limit(
+        source_name: String,
+        bytes: Box<dyn Read + Send>,
+        limit: usize,
+    ) -> Result<Self, TableError> {
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(BUFFER_BYTES)
+            .from_reader(Watch::new(bytes, limit));
+        let mut records = CsvRecords {
+            source_name,
+            reader,
+            header: Vec::new(),
+        };
+        let Some((line, header)) = records.record()? else {
+            return Err(TableError::Empty {
+                source_name: records.source_name,
+            });
+        };
+        records.header = header.iter().map(str::to_owned).collect();
+        records.refuse_equal_names(line)?;
+        Ok(records)
+    }
+
+    /// The header's names.
+    pub(crate) fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// The next record and the line it starts on.
+    pub(crate) fn next_record(&mut self) -> Result<Option<(u64, StringRecord)>, TableError> {
+        let Some((line, record)) = self.record()? else {
+            return Ok(None);
+        };
+        if record.len() != self.header.len() {
+            return Err(TableError::Uneven {
+                source_name: self.source_name.clone(),
+                line,
+                expected: self.header.len(),
+                found: record.len(),
+            });
+        }
+        Ok(Some((line, record)))
+    }
+
+    fn record(&mut self) -> Result<Option<(u64, StringRecord)>, TableError> {
+        let mut record = ByteRecord::new();
+        let found = self
+            .reader
+            .read_byte_record(&mut record)
+            .map_err(|e| self.stopped(e))?;
+        if !found {
+            return Ok(None);
+        }
+        let watch = self.reader.get_mut();
+        let line = watch.record_lines.pop_front().unwrap_or(watch.line);
+        if watch.ended && watch.place == Place::Quoted && watch.record_lines.is_empty() {
+            return Err(TableError::OpenQuote {
+                source_name: self.source_name.clone(),
+                line,
+            });
+        }
+        let record = StringRecord::from_byte_record(record).map_err(|error| {
+            let field = error.utf8_error().field();
+            let valid = error.utf8_error().valid_up_to();
+            self.not_utf8(line, &error.into_byte_record(), field, valid)
+        })?;
+        Ok(Some((line, record)))
+    }
+
+    fn stopped(&self, error: csv::Error) -> TableError {
+        let source_name = self.source_name.clone();
+        let watch = self.reader.get_ref();
+        let line = watch.last_record_line;
+        match error.into_kind() {
+            csv::ErrorKind::Io(_) if watch.record_bytes > watch.limit => TableError::TooLarge {
+                source_name,
+                line,
+                limit: watch.limit,
+            },
+            csv::ErrorKind::Io(error) => TableError::Read {
+                source_name,
+                line,
+                error,
+            },
+            kind => {
+                let error = io::Error::other(format!("{kind:?}"));
+                TableError::Read {
+                    source_name,
+                    line,
+                    error,
+                }
+            }
+        }
+    }
+
+    /// The bad byte's line: the record's, and the line ends in its cells before that byte.
+    fn not_utf8(&self, line: u64, record: &ByteRecord, field: usize, valid: usize) -> TableError {
+        let before = record.iter().take(field).chain([&record[field][..valid]]);
+        let line_ends = before.flatten().filter(|&&byte| byte == b'\n').count() as u64;
+        let utf16 = line == 1 && field == 0 && matches!(record[0].first(), Some(0xFE | 0xFF));
+        TableError::NotUtf8 {
+            source_name: self.source_name.clone(),
+            line: line + line_ends,
+            utf16,
+        }
+    }
+
+    /// Blank names are allowed twice: spreadsheets leave them behind, and no option names them.
+    fn refuse_equal_names(&self, line: u64) -> Result<(), TableError> {
+        let mut names: Vec<&String> = self.header.iter().filter(|name| !name.is_empty()).collect();
+        names.sort();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            None => Ok(()),
+            Some(pair) => Err(TableError::NamedTwice {
+                source_name: self.source_name.clone(),
+                line,
+                column: pair[0].clone(),
+            }),
+        }
+    }
+}
+
+/// Where in a record the next byte stands, as the parser sees it (RFC 4180, and a lone carriage
+/// return ends a record too).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    RecordStart,
+    CellStart,
+    Plain,
+    Quoted,
+    AfterQuote,
+}
+
+/// Hands bytes on and notes where records start.
+struct Watch<R> {
+    bytes: R,
+    limit: usize,
+    place: Place,
+    line: u64,
+    after_return: bool,
+    /// First lines of records that the parser has been given and has not handed out.
+    record_lines: VecDeque<u64>,
+    last_record_line: u64,
+    record_bytes: usize,
+    ended: bool,
+}
+
+impl<R: Read> Watch<R> {
+    fn new(bytes: R, limit: usize) -> Self {
+        Watch {
+            bytes,
+            limit,
+            place: Place::RecordStart,
+            line: 1,
+            after_return: false,
+            record_lines: VecDeque::new(),
+            last_record_line: 1,
+            record_bytes: 0,
+            ended: false,
+        }
+    }
+
+    fn see(&mut self, byte: u8) {
+        let line_end = matches!(byte, b'\r' | b'\n');
+        if self.place == Place::RecordStart && !line_end {
+            self.record_lines.push_back(self.line);
+            self.last_record_line = self.line;
+            self.record_bytes = 0;
+        }
+        self.record_bytes += 1;
+        self.place = match (self.place, byte) {
+            (Place::Quoted, b'"') => Place::AfterQuote,
+            (Place::Quoted, _) => Place::Quoted,
+            (Place::RecordStart | Place::CellStart | Place::AfterQuote, b'"') => Place::Quoted,
+            (_, b'\r' | b'\n') => Place::RecordStart,
+            (_, b',') => Place::CellStart,
+            _ => Place::Plain,
+        };
+        if line_end && !(byte == b'\n' && self.after_return) {
+            self.line += 1;
+        }
+        self.after_return = byte == b'\r';
+    }
+}
+
+impl<R: Read> Read for Watch<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.record_bytes > self.limit {
+            return Err(io::Error::other("the record is too large"));
+        }
+        let n = self.bytes.read(buffer)?;
+        self.ended = n == 0 && !buffer.is_empty();
+        for &byte in &buffer[..n] {
+            self.see(byte);
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn records(bytes: &[u8]) -> Result<CsvRecords, TableError> {
+        CsvRecords::new("t.csv".into(), Box::new(io::Cursor::new(bytes.to_vec())))
+    }
+
+    fn all(bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, TableError> {
+        let mut records = records(bytes)?;
+        let mut rows = Vec::new();
+        while let Some((line, record)) = records.next_record()? {
+            rows.push((line, record.iter().map(str::to_owned).collect()));
+        }
+        Ok(rows)
+    }
+
+    #[test]
+    fn records_know_the_line_they_start_on() {
+        let cases: [(&str, &str, &[u64]); 8] = [
+            ("plain", "a,b\n1,2\n3,4\n", &[2, 3]),
+            ("no last line end", "a,b\n1,2\n3,4", &[2, 3]),
+            ("carriage returns", "a,b\r\n1,2\r\n3,4\r\n", &[2, 3]),
+            ("only carriage returns", "a,b\r1,2\r3,4\r", &[2, 3]),
+            ("blank lines", "a,b\n\n\n1,2\n\n3,4\n\n", &[4, 6]),
+            (
+                "a cell of three lines",
+                "a,b\n1,\"x\ny\r\nz\"\n3,4\n",
+                &[2, 5],
+            ),
+            ("a doubled quote", "a,b\n1,\"x\"\"\n\"\"\"\n3,4\n", &[2, 4]),
+            ("a quote inside a cell", "a,b\n5\",x\n3,4\n", &[2, 3]),
+        ];
+        for (name, table, expected) in cases {
+            let lines: Vec<u64> = all(table.as_bytes())
+                .unwrap()
+                .iter()
+                .map(|row| row.0)
+                .collect();
+            assert_eq!(lines, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let cases: [(&str, &[u8], &str); 10] = [
+            ("nothing", b"", "t.csv is empty"),
+            ("line ends only", b"\r\n\n", "t.csv is empty"),
+            (
+                "a cell too few",
+                b"a,b\n1,2\n3\n",
+                "t.csv:3: the header has 2 columns, this record has 1",
+            ),
+            (
+                "a cell too many",
+                b"a,b\n1,2,3\n",
+                "t.csv:2: the header has 2 columns, this record has 3",
+            ),
+            (
+                "named twice",
+                b"a,b,a\n",
+                "t.csv:1: column `a` is there twice",
+            ),
+            (
+                "Latin-1",
+                b"a,b\n1,2\n\"x\ny\",\xE9t\xE9\n",
+                "t.csv:4: the text is not valid UTF-8",
+            ),
+            (
+                "Latin-1 in a line",
+                b"a\n\"x\ny\n\xE9\nz\"\n",
+                "t.csv:4: the text is not valid UTF-8",
+            ),
+            (
+                "UTF-16",
+                b"\xFF\xFEa\0,\0",
+                "t.csv:1: the text is not valid UTF-8",
+            ),
+            (
+                "an open quote",
+                b"a,b\n1,2\n3,\"x\n4,5\n",
+                "t.csv:3: a quote is opened in this record and never closed",
+            ),
+            (
+                "an open quote at the end",
+                b"a,b\n1,\"",
+                "t.csv:2: a quote is opened in this record and never closed",
+            ),
+        ];
+        for (name, table, expected) in cases {
+            assert_eq!(all(table).unwrap_err().to_string(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_record_past_the_limit_is_refused_before_it_fills_the_memory() {
+        let endless = io::Cursor::new(b"a,b\n1,2\n\"".to_vec()).chain(io::repeat(b'x'));
+        let mut records =
+            CsvRecords::with_limit("t.csv".into(), Box::new(endless), 1 << 20).unwrap();
+        assert_eq!(records.next_record().unwrap().unwrap().0, 2);
+        let error = records.next_record().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "t.csv:3: the record is larger than 1 MB, the most that is read"
+        );
+    }
+
+    #[test]
+    fn a_text_of_ten_megabytes_passes() {
+        let text = "é\n".repeat(3_400_000);
+        assert!(text.len() > 10_000_000);
+        let rows = all(format!("text,a\n\"{text}\",1\n").as_bytes()).unwrap();
+        assert!(rows[0].1[0] == text);
+    }
+
+    fn cell() -> impl Strategy<Value = String> {
+        let characters = [
+            'a', ' ', ',', '"', '\'', '\n', '\r', '\t', '\0', ';', '\\', '{', 'é', '\u{a0}', '😀',
+            '\u{2028}', '\u{feff}', 'e', '\u{301}',
+        ];
+        prop::collection::vec(prop::sample::select(characters.to_vec()), 0..12)
+            .prop_map(|characters| characters.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_reads_back_as_it_was_written(
+            rows in prop::collection::vec(prop::collection::vec(cell(), 3), 0..12),
+            crlf: bool,
+        ) {
+            let terminator =
+                if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+            let mut writer = csv::WriterBuilder::new().terminator(terminator).from_writer(vec![]);
+            writer.write_record(["text", "b", "c"]).unwrap();
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let read = all(&writer.into_inner().unwrap()).unwrap();
+            let cells: Vec<Vec<String>> = read.into_iter().map(|row| row.1).collect();
+            prop_assert_eq!(cells, rows);
+        }
+
+        #[test]
+        fn the_watch_sees_the_records_that_the_parser_sees(
+            bytes in prop::collection::vec(prop::sample::select(b"a,\"\n\r".to_vec()), 0..60),
+        ) {
+            let reader = Watch::new(io::Cursor::new(bytes), 1 << 20);
+            let mut reader =
+                csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
+            let parsed = reader.byte_records().count();
+            prop_assert_eq!(reader.get_ref().record_lines.len(), parsed);
+        }
+
+        #[test]
+        fn any_bytes_end_in_rows_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let _ = all(&bytes);
+        }
+    }
+}

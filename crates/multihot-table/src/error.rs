@@ -1,0 +1,283 @@
+//! What can be wrong with a table, and the way out.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::cells::WORDS;
+use crate::names::{list, nearest, shown};
+
+/// A cell of a would-be label column that is no yes/no word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadCell {
+    /// The line of the file its record starts on.
+    pub line: u64,
+    /// What it holds.
+    pub found: String,
+}
+
+/// What is wrong with a table. [`TableError::hint`] says what to do about it.
+///
+/// `source_name` is the file, or `standard input`.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum TableError {
+    /// The file is not there, or may not be read.
+    #[error("cannot open `{source_name}`: {error}")]
+    Open {
+        source_name: String,
+        error: io::Error,
+    },
+
+    /// Reading stopped half way.
+    #[error("{source_name}: reading stopped at line {line}: {error}")]
+    Read {
+        source_name: String,
+        line: u64,
+        error: io::Error,
+    },
+
+    /// A file whose ending names no format.
+    #[error("`{}` ends in none of .csv, .jsonl, .ndjson, which are the tables that are read", path.display())]
+    UnknownEnding { path: PathBuf },
+
+    /// No byte that says anything.
+    #[error("{source_name} is empty")]
+    Empty { source_name: String },
+
+    /// A header and nothing else.
+    #[error("{source_name} has a header but no rows")]
+    NoRows { source_name: String },
+
+    /// Bytes that are not UTF-8.
+    #[error("{source_name}:{line}: the text is not valid UTF-8")]
+    NotUtf8 {
+        source_name: String,
+        line: u64,
+        utf16: bool,
+    },
+
+    /// A record larger than any text.
+    #[error("{source_name}:{line}: the record is larger than {} MB, the most that is read", limit >> 20)]
+    TooLarge {
+        source_name: String,
+        line: u64,
+        limit: usize,
+    },
+
+    /// A record with more or fewer cells than the header.
+    #[error("{source_name}:{line}: the header has {expected} columns, this record has {found}")]
+    Uneven {
+        source_name: String,
+        line: u64,
+        expected: usize,
+        found: usize,
+    },
+
+    /// A quote that is opened and never closed.
+    #[error("{source_name}:{line}: a quote is opened in this record and never closed")]
+    OpenQuote { source_name: String, line: u64 },
+
+    /// A line that has to be a JSON object and is not.
+    #[error("{source_name}:{line}: not a JSON object: {problem}")]
+    NotAnObject {
+        source_name: String,
+        line: u64,
+        problem: String,
+        may_be_text: bool,
+    },
+
+    /// Two columns, or two keys of an object, with one name.
+    #[error("{source_name}:{line}: column `{}` is there twice", shown(column))]
+    NamedTwice {
+        source_name: String,
+        line: u64,
+        column: String,
+    },
+
+    /// No text column in the header, or no text in an object.
+    #[error(
+        "{source_name}:{line}: no column `{}`; there are {}",
+        shown(text),
+        list(columns)
+    )]
+    NoText {
+        source_name: String,
+        line: u64,
+        text: String,
+        columns: Vec<String>,
+    },
+
+    /// A text that is a number, a list, an object.
+    #[error(
+        "{source_name}:{line}: the text in `{}` is not a string but `{}`",
+        shown(text),
+        shown(found)
+    )]
+    TextNotAString {
+        source_name: String,
+        line: u64,
+        text: String,
+        found: String,
+    },
+
+    /// Columns that an option or a model names and the table does not have.
+    #[error(
+        "{source_name}: no column {}; there are {}",
+        list(missing),
+        list(columns)
+    )]
+    NoSuchColumn {
+        source_name: String,
+        missing: Vec<String>,
+        columns: Vec<String>,
+    },
+
+    /// One column in two roles.
+    #[error("column `{}` cannot be {first} and {second}", shown(column))]
+    TwoRoles {
+        column: String,
+        first: &'static str,
+        second: &'static str,
+    },
+
+    /// No column of yes/no words.
+    #[error("{source_name}: no label column; {}", holding(columns))]
+    NoLabels {
+        source_name: String,
+        columns: Vec<(String, Option<BadCell>)>,
+    },
+
+    /// A column that is nearly a label.
+    #[error(
+        "{source_name}: column `{}` holds yes/no words in {words} of {known} cells, but {}",
+        shown(column),
+        cells(bad, *known - *words)
+    )]
+    NearlyALabel {
+        source_name: String,
+        column: String,
+        words: u64,
+        known: u64,
+        bad: Vec<BadCell>,
+    },
+
+    /// A label cell that is neither yes, no nor unknown.
+    #[error(
+        "{source_name}:{line}: column `{}` holds `{}`, which is neither yes nor no",
+        shown(column),
+        shown(found)
+    )]
+    BadLabel {
+        source_name: String,
+        line: u64,
+        column: String,
+        found: String,
+    },
+
+    /// An input column named like a column that predictions add.
+    #[error(
+        "the table already has a column `{}`, which predictions would add",
+        shown(column)
+    )]
+    Collision { column: String },
+
+    /// Predictions that could not be written.
+    #[error("cannot write the predictions: {0}")]
+    Write(io::Error),
+}
+
+impl TableError {
+    /// What to do about it, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownEnding { .. } => Some(
+                "to read it anyway, say how it is written: `--input-format csv`, `jsonl` or `lines`".into(),
+            ),
+            Self::NotUtf8 { utf16: true, .. } => {
+                Some("the file looks like UTF-16; save it as UTF-8".into())
+            }
+            Self::NotUtf8 { .. } => Some("save the table as UTF-8".into()),
+            Self::TooLarge { .. } => Some("is a closing quote or a line end missing?".into()),
+            Self::Uneven { .. } => Some(
+                "a cell with a comma, a quote or a line end stands in quotes, and a quote inside it is doubled".into(),
+            ),
+            Self::OpenQuote { .. } => {
+                Some("a quote inside a quoted cell is written twice".into())
+            }
+            Self::NotAnObject { may_be_text: true, .. } => Some(
+                "on standard input a line starting with `{` is a JSON object; `--input-format lines` reads every line as a text".into(),
+            ),
+            Self::NamedTwice { .. } => Some("rename one of the two".into()),
+            Self::NoText { text, columns, .. } => Some(no_text_hint(text, columns)),
+            Self::NoSuchColumn { missing, columns, .. } => missing
+                .iter()
+                .find_map(|name| nearest(name, columns))
+                .map(|name| format!("did you mean `{}`?", shown(&name))),
+            Self::TwoRoles { .. } => {
+                Some("`--text`, `--id`, `--labels` and `--ignore` each take their own columns".into())
+            }
+            Self::NoLabels { .. } => Some(format!(
+                "a label's cells hold yes/no words ({WORDS}) or nothing; name such columns with `--labels a,b`"
+            )),
+            Self::NearlyALabel { column, .. } => Some(format!(
+                "correct these cells, or pass `--ignore {column}`, or name all the labels with `--labels`",
+                column = shown(column)
+            )),
+            Self::BadLabel { .. } => {
+                Some(format!("the words are {WORDS}; blank, NA, NaN, null, ? and -1 are unknown"))
+            }
+            Self::Collision { .. } => {
+                Some("rename that column, or write JSON lines with `--format jsonl`".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn no_text_hint(text: &str, columns: &[String]) -> String {
+    if let [only] = columns
+        && let Some(separator) = [';', '\t', '|'].into_iter().find(|c| only.contains(*c))
+    {
+        return format!(
+            "the header looks separated by `{}`; tables are read with commas",
+            shown(&separator.to_string())
+        );
+    }
+    let column = nearest(text, columns).unwrap_or_else(|| "COLUMN".into());
+    format!(
+        "name the column that holds the texts: `--text {}`",
+        shown(&column)
+    )
+}
+
+fn holding(columns: &[(String, Option<BadCell>)]) -> String {
+    /// Columns that get an example; more would bury the message.
+    const EXAMPLES: usize = 8;
+    if columns.is_empty() {
+        return "there is no column besides text and id".into();
+    }
+    let mut parts: Vec<String> = columns
+        .iter()
+        .take(EXAMPLES)
+        .map(|(name, cell)| match cell {
+            Some(cell) => format!("`{}` holds `{}`", shown(name), shown(&cell.found)),
+            None => format!("`{}` holds no word", shown(name)),
+        })
+        .collect();
+    if columns.len() > EXAMPLES {
+        parts.push(format!("and {} more", columns.len() - EXAMPLES));
+    }
+    parts.join(", ")
+}
+
+fn cells(bad: &[BadCell], total: u64) -> String {
+    let mut parts: Vec<String> = bad
+        .iter()
+        .map(|cell| format!("`{}` at line {}", shown(&cell.found), cell.line))
+        .collect();
+    let more = total - bad.len() as u64;
+    if more > 0 {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join(", ")
+}

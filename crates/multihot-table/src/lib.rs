@@ -1,0 +1,28 @@
+//! Tables of texts with yes/no columns: CSV, JSON lines and plain lines in, predictions out.
+//!
+//! [`read`] takes a whole table and finds out which of its columns are labels: that is what
+//! training and evaluation start from. [`open`] gives the rows one at a time, in bounded memory,
+//! and [`PredictionWriter`] writes one line for each of them.
+//!
+//! Start reading in `table.rs`. On the way of a row, `source.rs` opens the bytes, `csv.rs` or
+//! `jsonl.rs` cuts them into records, `rows.rs` takes text and id out of a record, `columns.rs`
+//! judges the other cells (a cell's words are in `cells.rs`), and `write.rs` writes.
+#![forbid(unsafe_code)]
+
+mod cells;
+mod columns;
+mod csv;
+mod error;
+mod jsonl;
+mod names;
+mod rows;
+mod source;
+mod table;
+mod write;
+
+pub use cells::Cell;
+pub use error::{BadCell, TableError};
+pub use rows::{Record, TextRow, TextRows, open};
+pub use source::{Format, ReadOptions, Source};
+pub use table::{LabelledRow, Table, read};
+pub use write::{Prediction, PredictionWriter};

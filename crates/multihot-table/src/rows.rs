@@ -1,0 +1,705 @@
+//! Rows one at a time: a record's text and id, and the record itself for the writer.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use csv::StringRecord;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::csv::CsvRecords;
+use crate::error::TableError;
+use crate::jsonl::{LineRecords, Object, problem};
+use crate::source::{Format, Layout, ReadOptions, Source};
+
+/// Opens a table for reading row by row; the text column is required, labels are not.
+///
+/// The first row is read here, so that a table without rows is an error now. The columns of
+/// JSON lines are those of all rows where the source is a file, which is read once for them;
+/// where it is a stream they are those of its first row.
+pub fn open(source: &Source, options: &ReadOptions) -> Result<TextRows, TableError> {
+    let mut rows = stream(source, options)?;
+    if rows.layout == Layout::Jsonl && source.can_be_read_again() {
+        rows.columns = keys_of_all_rows(source)?;
+    }
+    // A stream of objects may name the id only in a later row.
+    if let Some(id) = &options.id
+        && (rows.layout == Layout::Csv || source.can_be_read_again())
+    {
+        require_column(&rows.source_name, id, &rows.columns)?;
+    }
+    Ok(rows)
+}
+
+/// [`open`] for a reader that meets every row itself before it needs the columns.
+pub(crate) fn stream(source: &Source, options: &ReadOptions) -> Result<TextRows, TableError> {
+    refuse_two_roles(options)?;
+    let layout = source.layout(options.format)?;
+    let source_name = source.to_string();
+    let bytes = source.bytes()?;
+    let records = match layout {
+        Layout::Csv => Records::Csv(CsvRecords::new(source_name.clone(), bytes)?),
+        _ => Records::Lines(LineRecords::new(source_name.clone(), bytes), layout),
+    };
+    let mut rows = TextRows {
+        source_name,
+        layout,
+        format: Format::Csv,
+        columns: Vec::new(),
+        text_column: options.text_column().into(),
+        id_column: options.id_column().to_owned(),
+        cell_of: CellOf::default(),
+        records,
+        n_read: 0,
+        first: None,
+        ended: false,
+    };
+    rows.start()?;
+    Ok(rows)
+}
+
+/// That the options give no column two roles.
+fn refuse_two_roles(options: &ReadOptions) -> Result<(), TableError> {
+    let (text, id) = (options.text_column(), options.id_column());
+    let labels = options.labels.as_deref().unwrap_or_default();
+    let clash = |column: &str, first, second| {
+        Err(TableError::TwoRoles {
+            column: column.to_owned(),
+            first,
+            second,
+        })
+    };
+    if text == id {
+        return clash(text, "the text", "the id");
+    }
+    let mut seen = HashSet::new();
+    for label in labels {
+        if label == text {
+            return clash(label, "the text", "a label");
+        } else if label == id {
+            return clash(label, "the id", "a label");
+        } else if options.ignore.contains(label) {
+            return clash(label, "a label", "ignored");
+        } else if !seen.insert(label) {
+            return clash(label, "a label", "another label");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn require_column(
+    source_name: &str,
+    name: &str,
+    columns: &[String],
+) -> Result<(), TableError> {
+    if columns.iter().any(|column| column == name) {
+        return Ok(());
+    }
+    Err(TableError::NoSuchColumn {
+        source_name: source_name.to_owned(),
+        missing: vec![name.to_owned()],
+        columns: columns.to_vec(),
+    })
+}
+
+fn keys_of_all_rows(source: &Source) -> Result<Vec<String>, TableError> {
+    let mut lines = LineRecords::new(source.to_string(), source.bytes()?);
+    let mut columns = Vec::new();
+    let mut seen = HashSet::new();
+    while let Some(object) = lines.next_object()? {
+        for (key, _) in object.entries() {
+            if !seen.contains(key) {
+                seen.insert(key.to_owned());
+                columns.push(key.to_owned());
+            }
+        }
+    }
+    Ok(columns)
+}
+
+/// A row: its text, and what is needed to write its columns unchanged.
+#[derive(Clone, Debug)]
+pub struct TextRow {
+    /// The line of the source that the row starts on, from 1.
+    pub line: u64,
+    /// A string from CSV, any value as it stood from JSON, the row's number from 1 where there
+    /// is none.
+    pub id: Value,
+    /// The text; empty where the cell is blank or null.
+    pub text: String,
+    /// The row as it was read.
+    pub record: Record,
+}
+
+/// A row as it was read, for [`PredictionWriter`](crate::PredictionWriter).
+#[derive(Clone, Debug)]
+pub struct Record(pub(crate) Fields);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Fields {
+    Csv(StringRecord),
+    Object {
+        object: Object,
+        id_column: Arc<str>,
+    },
+    /// A line that is a text; the text is in the row.
+    Text {
+        column: Arc<str>,
+    },
+}
+
+impl Record {
+    /// The id as it was written, where parsing it may have rounded it.
+    pub(crate) fn raw_id(&self) -> Option<&RawValue> {
+        match &self.0 {
+            Fields::Object { object, id_column } => object.get(id_column),
+            _ => None,
+        }
+    }
+}
+
+/// The rows of a table, from [`open`]. After an error there are no more.
+pub struct TextRows {
+    source_name: String,
+    layout: Layout,
+    format: Format,
+    columns: Vec<String>,
+    text_column: Arc<str>,
+    id_column: String,
+    cell_of: CellOf,
+    records: Records,
+    n_read: u64,
+    first: Option<TextRow>,
+    ended: bool,
+}
+
+/// Where a CSV has its text and its id.
+#[derive(Default)]
+struct CellOf {
+    text: usize,
+    id: Option<usize>,
+}
+
+enum Records {
+    Csv(CsvRecords),
+    Lines(LineRecords, Layout),
+}
+
+impl TextRows {
+    /// What messages call the source.
+    pub fn source(&self) -> &str {
+        &self.source_name
+    }
+
+    /// How the table is written. Where objects and texts may be mixed, the first row says.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The columns in order, as predictions in CSV repeat them.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The column the texts come from.
+    pub fn text_column(&self) -> &str {
+        &self.text_column
+    }
+
+    /// The column the ids come from, where there is one.
+    pub fn id_column(&self) -> Option<&str> {
+        self.columns
+            .contains(&self.id_column)
+            .then_some(&self.id_column)
+    }
+
+    /// Finds the columns and reads the first row.
+    fn start(&mut self) -> Result<(), TableError> {
+        if let Records::Csv(records) = &self.records {
+            self.columns = records.header().to_vec();
+            self.cell_of = self.cells_of_header()?;
+        }
+        self.first = self.read_row()?;
+        let source_name = self.source_name.clone();
+        let Some(first) = &self.first else {
+            return Err(match self.layout {
+                Layout::Csv => TableError::NoRows { source_name },
+                _ => TableError::Empty { source_name },
+            });
+        };
+        match &first.record.0 {
+            Fields::Csv(_) => {}
+            Fields::Object { object, .. } => {
+                self.format = Format::Jsonl;
+                self.columns = object.keys();
+            }
+            Fields::Text { column } => {
+                self.format = Format::Lines;
+                self.columns = vec![column.to_string()];
+            }
+        }
+        Ok(())
+    }
+
+    fn cells_of_header(&self) -> Result<CellOf, TableError> {
+        let place = |name: &str| self.columns.iter().position(|column| column == name);
+        match place(&self.text_column) {
+            Some(text) => Ok(CellOf {
+                text,
+                id: place(&self.id_column),
+            }),
+            None => Err(self.no_text(1, self.columns.clone())),
+        }
+    }
+
+    fn no_text(&self, line: u64, columns: Vec<String>) -> TableError {
+        let source_name = self.source_name.clone();
+        TableError::NoText {
+            source_name,
+            line,
+            text: self.text_column.to_string(),
+            columns,
+        }
+    }
+
+    fn read_row(&mut self) -> Result<Option<TextRow>, TableError> {
+        self.n_read += 1;
+        match &mut self.records {
+            Records::Csv(records) => {
+                let record = records.next_record()?;
+                Ok(record.map(|(line, record)| self.row_of_csv(line, record)))
+            }
+            Records::Lines(lines, Layout::Jsonl) => {
+                let object = lines.next_object()?;
+                let line = lines.line();
+                object
+                    .map(|object| self.row_of_object(line, object))
+                    .transpose()
+            }
+            Records::Lines(lines, layout) => {
+                let Some(text) = lines.next_line()? else {
+                    return Ok(None);
+                };
+                let line = lines.line();
+                if *layout == Layout::ObjectsAndLines && text.starts_with('{') {
+                    let object = lines.object(&text, true)?;
+                    return self.row_of_object(line, object).map(Some);
+                }
+                Ok(Some(self.row_of_text(line, text)))
+            }
+        }
+    }
+
+    fn row_of_csv(&self, line: u64, record: StringRecord) -> TextRow {
+        let id = self
+            .cell_of
+            .id
+            .map_or(self.n_read.into(), |id| record[id].into());
+        let text = record[self.cell_of.text].to_owned();
+        TextRow {
+            line,
+            id,
+            text,
+            record: Record(Fields::Csv(record)),
+        }
+    }
+
+    fn row_of_object(&self, line: u64, object: Object) -> Result<TextRow, TableError> {
+        let text = self.text_of_object(line, &object)?;
+        let id = match object.get(&self.id_column) {
+            Some(id) => self.parse(line, id)?,
+            None => self.n_read.into(),
+        };
+        let id_column = self.id_column.as_str().into();
+        Ok(TextRow {
+            line,
+            id,
+            text,
+            record: Record(Fields::Object { object, id_column }),
+        })
+    }
+
+    fn text_of_object(&self, line: u64, object: &Object) -> Result<String, TableError> {
+        let Some(raw) = object.get(&self.text_column) else {
+            return Err(self.no_text(line, object.keys()));
+        };
+        match self.parse(line, raw)? {
+            Value::String(text) => Ok(text),
+            Value::Null => Ok(String::new()),
+            other => Err(TableError::TextNotAString {
+                source_name: self.source_name.clone(),
+                line,
+                text: self.text_column.to_string(),
+                found: other.to_string(),
+            }),
+        }
+    }
+
+    fn parse(&self, line: u64, raw: &RawValue) -> Result<Value, TableError> {
+        serde_json::from_str(raw.get()).map_err(|error| TableError::NotAnObject {
+            source_name: self.source_name.clone(),
+            line,
+            problem: problem(&error),
+            may_be_text: false,
+        })
+    }
+
+    fn row_of_text(&self, line: u64, text: String) -> TextRow {
+        let record = Record(Fields::Text {
+            column: self.text_column.clone(),
+        });
+        TextRow {
+            line,
+            id: self.n_read.into(),
+            text,
+            record,
+        }
+    }
+}
+
+impl Iterator for TextRows {
+    type Item = Result<TextRow, TableError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
+        if self.ended {
+            return None;
+        }
+        let row = self.read_row().transpose();
+        self.ended = !matches!(row, Some(Ok(_)));
+        row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn rows(name: &str, table: &[u8], options: &ReadOptions) -> Result<Vec<TextRow>, TableError> {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, table).unwrap();
+        open(&Source::File(path), options)?.collect()
+    }
+
+    /// What standard input would give, without one.
+    fn mixed(table: &str) -> Result<TextRows, TableError> {
+        let bytes = Box::new(Cursor::new(table.as_bytes().to_vec()));
+        let lines = LineRecords::new("standard input".into(), bytes);
+        let mut rows = TextRows {
+            source_name: "standard input".into(),
+            layout: Layout::ObjectsAndLines,
+            format: Format::Csv,
+            columns: Vec::new(),
+            text_column: "text".into(),
+            id_column: "id".into(),
+            cell_of: CellOf::default(),
+            records: Records::Lines(lines, Layout::ObjectsAndLines),
+            n_read: 0,
+            first: None,
+            ended: false,
+        };
+        rows.start()?;
+        Ok(rows)
+    }
+
+    #[test]
+    fn rows_have_their_text_their_id_and_their_line() {
+        let id = ReadOptions {
+            id: Some("n".into()),
+            ..ReadOptions::default()
+        };
+        let text = ReadOptions {
+            text: Some("body".into()),
+            ..ReadOptions::default()
+        };
+        let lines = ReadOptions {
+            format: Some(Format::Lines),
+            ..ReadOptions::default()
+        };
+        let plain = ReadOptions::default();
+        let cases = [
+            (
+                "csv",
+                "a.csv",
+                "id,text\n07,x\n",
+                &plain,
+                json!([[2, "07", "x"]]),
+            ),
+            (
+                "no id",
+                "a.csv",
+                "text,n\nx,1\n,2\n",
+                &plain,
+                json!([[2, 1, "x"], [3, 2, ""]]),
+            ),
+            (
+                "another id",
+                "a.csv",
+                "n,text\n5,x\n",
+                &id,
+                json!([[2, "5", "x"]]),
+            ),
+            (
+                "another text",
+                "a.csv",
+                "body\nx\n",
+                &text,
+                json!([[2, 1, "x"]]),
+            ),
+            (
+                "byte order mark",
+                "a.csv",
+                "\u{feff}\"text\"\r\nx\r\n",
+                &plain,
+                json!([[2, 1, "x"]]),
+            ),
+            (
+                "white space stays",
+                "a.csv",
+                "text,a\n\u{a0}x ,\n",
+                &plain,
+                json!([[2, 1, "\u{a0}x "]]),
+            ),
+            (
+                "a quoted empty text",
+                "a.csv",
+                "text\n\"\"\n",
+                &plain,
+                json!([[2, 1, ""]]),
+            ),
+            (
+                "jsonl",
+                "a.jsonl",
+                "\u{feff}{\"text\":\"x\",\"id\":[1]}\r\n\n{\"text\":null}\n{\"text\":\" \",\"id\":null}",
+                &plain,
+                json!([[1, [1], "x"], [3, 2, ""], [4, null, " "]]),
+            ),
+            (
+                "lines",
+                "a.txt",
+                "{x\n\ny\n",
+                &lines,
+                json!([[1, 1, "{x"], [2, 2, ""], [3, 3, "y"]]),
+            ),
+        ];
+        for (name, file, table, options, expected) in cases {
+            let rows = rows(file, table.as_bytes(), options).unwrap();
+            let found: Value = rows
+                .iter()
+                .map(|row| json!([row.line, row.id, row.text]))
+                .collect();
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn objects_and_texts_mix_on_standard_input() {
+        let rows = mixed("a text\n{\"text\":\"b\",\"id\":\"x\"}\n {no object\n\n").unwrap();
+        assert_eq!(
+            (rows.format(), rows.columns()),
+            (Format::Lines, &["text".to_owned()][..])
+        );
+        let found: Vec<_> = rows
+            .map(Result::unwrap)
+            .map(|row| (row.id, row.text))
+            .collect();
+        let expected = [
+            (json!(1), "a text"),
+            (json!("x"), "b"),
+            (json!(3), " {no object"),
+            (json!(4), ""),
+        ];
+        assert_eq!(found, expected.map(|(id, text)| (id, text.to_owned())));
+
+        let rows = mixed("{\"id\":1,\"text\":\"b\"}\nc\n").unwrap();
+        assert_eq!(rows.format(), Format::Jsonl);
+        assert_eq!((rows.columns().len(), rows.id_column()), (2, Some("id")));
+        assert_eq!(rows.count(), 2);
+
+        let error = mixed("{broken\n").err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "standard input:1: not a JSON object: key must be a string at column 2"
+        );
+        assert!(error.hint().unwrap().contains("--input-format lines"));
+        assert!(matches!(mixed(""), Err(TableError::Empty { .. })));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let id = ReadOptions {
+            id: Some("key".into()),
+            ..ReadOptions::default()
+        };
+        let plain = ReadOptions::default();
+        let cases: [(&str, &[u8], &ReadOptions, &str, &str); 12] = [
+            ("e.csv", b"", &plain, "e.csv is empty", ""),
+            ("e.csv", b"\xEF\xBB\xBF", &plain, "e.csv is empty", ""),
+            ("e.jsonl", b"\n \n", &plain, "e.jsonl is empty", ""),
+            (
+                "h.csv",
+                b"text,a\n\n",
+                &plain,
+                "h.csv has a header but no rows",
+                "",
+            ),
+            (
+                "n.csv",
+                b"Text,a\nx,1\n",
+                &plain,
+                "n.csv:1: no column `text`; there are `Text`, `a`",
+                "name the column that holds the texts: `--text Text`",
+            ),
+            (
+                "s.csv",
+                b"text;a\nx;1\n",
+                &plain,
+                "s.csv:1: no column `text`; there are `text;a`",
+                "the header looks separated by `;`; tables are read with commas",
+            ),
+            (
+                "i.csv",
+                b"text,a\nx,1\n",
+                &id,
+                "i.csv: no column `key`; there are `text`, `a`",
+                "",
+            ),
+            (
+                "i.jsonl",
+                b"{\"text\":\"x\"}\n",
+                &id,
+                "i.jsonl: no column `key`; there are `text`",
+                "",
+            ),
+            (
+                "t.jsonl",
+                b"{\"text\":\"x\"}\n{\"a\":1}\n",
+                &plain,
+                "t.jsonl:2: no column `text`; there are `a`",
+                "name the column that holds the texts: `--text COLUMN`",
+            ),
+            (
+                "v.jsonl",
+                b"{\"text\":[1]}\n",
+                &plain,
+                "v.jsonl:1: the text in `text` is not a string but `[1]`",
+                "",
+            ),
+            (
+                "u.csv",
+                b"text,a\nx,1\ny\n",
+                &plain,
+                "u.csv:3: the header has 2 columns, this record has 1",
+                "a cell with a comma, a quote or a line end stands in quotes, and a quote inside it is doubled",
+            ),
+            (
+                "l.csv",
+                b"text,a\n\xE9,1\n",
+                &plain,
+                "l.csv:2: the text is not valid UTF-8",
+                "save the table as UTF-8",
+            ),
+        ];
+        for (file, table, options, message, hint) in cases {
+            let error = rows(file, table, options).unwrap_err();
+            let folder_ends = error.to_string().rfind('/').unwrap() + 1;
+            assert_eq!(&error.to_string()[folder_ends..], message);
+            assert_eq!(error.hint().unwrap_or_default(), hint, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_table_is_refused() {
+        let error = rows("notes.txt", b"x", &ReadOptions::default()).unwrap_err();
+        assert!(
+            error.to_string().contains("none of .csv, .jsonl, .ndjson"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("--input-format csv"));
+        for missing in ["no such file.csv", "no such file.txt"] {
+            let error = open(&missing.into(), &ReadOptions::default())
+                .err()
+                .unwrap();
+            assert!(
+                error.to_string().starts_with("cannot open `no such file"),
+                "{error}"
+            );
+        }
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::create_dir(&path).unwrap();
+        assert!(open(&Source::File(path), &ReadOptions::default()).is_err());
+    }
+
+    #[test]
+    fn a_column_has_one_role() {
+        let cases = [
+            (
+                "a",
+                "a",
+                vec![],
+                vec![],
+                "column `a` cannot be the text and the id",
+            ),
+            (
+                "t",
+                "i",
+                vec!["t"],
+                vec![],
+                "column `t` cannot be the text and a label",
+            ),
+            (
+                "t",
+                "i",
+                vec!["i"],
+                vec![],
+                "column `i` cannot be the id and a label",
+            ),
+            (
+                "t",
+                "i",
+                vec!["a"],
+                vec!["a"],
+                "column `a` cannot be a label and ignored",
+            ),
+            (
+                "t",
+                "i",
+                vec!["a", "a"],
+                vec![],
+                "column `a` cannot be a label and another label",
+            ),
+        ];
+        for (text, id, labels, ignore, expected) in cases {
+            let options = ReadOptions {
+                text: Some(text.into()),
+                id: Some(id.into()),
+                labels: Some(labels.into_iter().map(str::to_owned).collect()),
+                ignore: ignore.into_iter().map(str::to_owned).collect(),
+                format: None,
+            };
+            assert_eq!(
+                refuse_two_roles(&options).unwrap_err().to_string(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn rows_end_with_the_first_error_and_may_change_threads() {
+        fn may_change_threads<T: Send>(value: T) -> T {
+            value
+        }
+        let rows = may_change_threads(mixed("a\n{\nb\n").unwrap());
+        let found: Vec<bool> = rows.map(|row| row.is_ok()).collect();
+        assert_eq!(found, [true, false]);
+    }
+}

@@ -1,0 +1,430 @@
+//! Predictions out: one line for each row, in order.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use csv::ByteRecord;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::cells::text_of_json;
+use crate::error::TableError;
+use crate::jsonl::Object;
+use crate::rows::{Fields, TextRow};
+use crate::source::Format;
+
+/// What a model says about a text; one entry a label.
+#[derive(Clone, Copy, Debug)]
+pub struct Prediction<'a> {
+    /// The chances that the labels hold.
+    pub probabilities: &'a [f32],
+    /// The raw scores, for a writer made with logits.
+    pub logits: Option<&'a [f32]>,
+    /// The decisions.
+    pub labels: &'a [bool],
+}
+
+/// Writes predictions as CSV or as JSON lines.
+///
+/// CSV repeats the input's columns and adds `probability_<label>`, where asked `logit_<label>`,
+/// and `labels`, a JSON list. JSON lines hold id, probabilities, logits where asked, and labels.
+/// Numbers are the shortest that read back as the same `f32`.
+pub struct PredictionWriter<W: Write> {
+    out: Out<W>,
+    labels: Vec<String>,
+    columns: Vec<String>,
+    with_logits: bool,
+}
+
+enum Out<W: Write> {
+    Csv(Box<csv::Writer<W>>),
+    Jsonl(W),
+}
+
+impl<W: Write> PredictionWriter<W> {
+    /// A writer for `labels`, of rows whose `columns` are [`TextRows::columns`]; a CSV's header
+    /// is written now. [`Format::Lines`] is no format of predictions and writes CSV.
+    ///
+    /// [`TextRows::columns`]: crate::TextRows::columns
+    pub fn new(
+        out: W,
+        format: Format,
+        labels: &[String],
+        columns: &[String],
+        with_logits: bool,
+    ) -> Result<Self, TableError> {
+        let out = match format {
+            Format::Csv | Format::Lines => Out::Csv(Box::new(csv::Writer::from_writer(out))),
+            Format::Jsonl => Out::Jsonl(out),
+        };
+        let (labels, columns) = (labels.to_vec(), columns.to_vec());
+        let mut writer = PredictionWriter {
+            out,
+            labels,
+            columns,
+            with_logits,
+        };
+        writer.write_header()?;
+        Ok(writer)
+    }
+
+    fn write_header(&mut self) -> Result<(), TableError> {
+        let Out::Csv(out) = &mut self.out else {
+            return Ok(());
+        };
+        let mut added: Vec<String> = self
+            .labels
+            .iter()
+            .map(|label| format!("probability_{label}"))
+            .collect();
+        if self.with_logits {
+            added.extend(self.labels.iter().map(|label| format!("logit_{label}")));
+        }
+        added.push("labels".to_owned());
+        if let Some(column) = self.columns.iter().find(|column| added.contains(column)) {
+            return Err(TableError::Collision {
+                column: column.clone(),
+            });
+        }
+        out.write_record(self.columns.iter().chain(&added))
+            .map_err(not_written)
+    }
+
+    /// Writes the line of a row.
+    ///
+    /// # Panics
+    ///
+    /// When `prediction` has not one entry a label, or no logits where the writer was made with
+    /// them.
+    pub fn write(&mut self, row: &TextRow, prediction: &Prediction<'_>) -> Result<(), TableError> {
+        let n_labels = self.labels.len();
+        assert_eq!(
+            prediction.probabilities.len(),
+            n_labels,
+            "one probability a label"
+        );
+        assert_eq!(prediction.labels.len(), n_labels, "one decision a label");
+        let logits = self.with_logits.then(|| {
+            let logits = prediction
+                .logits
+                .expect("a writer with logits is given logits");
+            assert_eq!(logits.len(), n_labels, "one logit a label");
+            logits
+        });
+        let decided = self.labels.iter().zip(prediction.labels);
+        let decided: Vec<&str> = decided
+            .filter(|(_, holds)| **holds)
+            .map(|(label, _)| label.as_str())
+            .collect();
+        match &mut self.out {
+            Out::Csv(out) => {
+                let mut record = cells(row, &self.columns);
+                for number in prediction
+                    .probabilities
+                    .iter()
+                    .chain(logits.unwrap_or_default())
+                {
+                    record.push_field(number_text(*number).as_bytes());
+                }
+                record.push_field(json(&decided).as_bytes());
+                out.write_byte_record(&record).map_err(not_written)
+            }
+            Out::Jsonl(out) => {
+                let scores = |values| Scores {
+                    labels: &self.labels,
+                    values,
+                };
+                let mut line = json(&Line {
+                    id: row.record.raw_id().map_or(Id::Value(&row.id), Id::Raw),
+                    probabilities: scores(prediction.probabilities),
+                    logits: logits.map(scores),
+                    labels: decided,
+                });
+                line.push('\n');
+                out.write_all(line.as_bytes()).map_err(TableError::Write)
+            }
+        }
+    }
+
+    /// Hands everything written so far on, for a reader who waits for it.
+    pub fn flush(&mut self) -> Result<(), TableError> {
+        match &mut self.out {
+            Out::Csv(out) => out.flush(),
+            Out::Jsonl(out) => out.flush(),
+        }
+        .map_err(TableError::Write)
+    }
+
+    /// Writes what is still held back. Without this call the end may be missing, and an error
+    /// with it.
+    pub fn finish(mut self) -> Result<W, TableError> {
+        self.flush()?;
+        match self.out {
+            Out::Csv(out) => out
+                .into_inner()
+                .map_err(|error| TableError::Write(error.into_error())),
+            Out::Jsonl(out) => Ok(out),
+        }
+    }
+}
+
+/// The input's cells, in the order of `columns`; blank where an object lacks the key.
+fn cells(row: &TextRow, columns: &[String]) -> ByteRecord {
+    match &row.record.0 {
+        Fields::Csv(record) => record.as_byte_record().clone(),
+        Fields::Object { object, .. } => cells_of_object(object, columns),
+        Fields::Text { column } => columns
+            .iter()
+            .map(|name| {
+                if **name == **column {
+                    row.text.as_bytes()
+                } else {
+                    b""
+                }
+            })
+            .collect(),
+    }
+}
+
+fn cells_of_object(object: &Object, columns: &[String]) -> ByteRecord {
+    let values: HashMap<&str, &RawValue> = object.entries().collect();
+    let mut record = ByteRecord::new();
+    for column in columns {
+        let cell = values.get(column.as_str()).map(|value| text_of_json(value));
+        record.push_field(cell.unwrap_or_default().as_bytes());
+    }
+    record
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: Id<'a>,
+    probabilities: Scores<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logits: Option<Scores<'a>>,
+    labels: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Id<'a> {
+    Raw(&'a RawValue),
+    Value(&'a Value),
+}
+
+struct Scores<'a> {
+    labels: &'a [String],
+    values: &'a [f32],
+}
+
+impl Serialize for Scores<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.labels.iter().zip(self.values))
+    }
+}
+
+/// The shortest number that reads back as the same `f32`; nothing for one that is not finite.
+fn number_text(number: f32) -> String {
+    if number.is_finite() {
+        json(&number)
+    } else {
+        String::new()
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("string keys and plain values always serialize")
+}
+
+fn not_written(error: csv::Error) -> TableError {
+    TableError::Write(match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::rows::open;
+    use crate::source::{ReadOptions, Source};
+
+    const LABELS: [&str; 2] = ["sports", "a \"b\""];
+
+    /// Predictions of 0.5 and 1e-7, of which the first label holds, for every row of `table`.
+    fn predicted(name: &str, table: &str, format: Format, with_logits: bool) -> String {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, table).unwrap();
+        let options = ReadOptions {
+            format: name.ends_with(".txt").then_some(Format::Lines),
+            ..ReadOptions::default()
+        };
+        let rows = open(&Source::File(path), &options).unwrap();
+        let labels = LABELS.map(str::to_owned);
+        let mut writer =
+            PredictionWriter::new(Vec::new(), format, &labels, rows.columns(), with_logits)
+                .unwrap();
+        let prediction = Prediction {
+            probabilities: &[0.5, 1e-7],
+            logits: Some(&[0.0, -16.1]),
+            labels: &[true, false],
+        };
+        for row in rows {
+            writer.write(&row.unwrap(), &prediction).unwrap();
+        }
+        String::from_utf8(writer.finish().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn csv_repeats_the_columns_and_adds_its_own() {
+        let table = "n,text,n2\r\n007,\"a, \"\"b\"\"\nc\", x \r\n,,\r\n";
+        let expected = concat!(
+            "n,text,n2,probability_sports,\"probability_a \"\"b\"\"\",labels\n",
+            "007,\"a, \"\"b\"\"\nc\", x ,0.5,1e-7,\"[\"\"sports\"\"]\"\n",
+            ",,,0.5,1e-7,\"[\"\"sports\"\"]\"\n",
+        );
+        assert_eq!(predicted("t.csv", table, Format::Csv, false), expected);
+    }
+
+    #[test]
+    fn logits_follow_the_probabilities() {
+        let csv = predicted("t.csv", "text\nx\n", Format::Csv, true);
+        let header = csv.lines().next().unwrap();
+        assert_eq!(
+            header,
+            "text,probability_sports,\"probability_a \"\"b\"\"\",logit_sports,\"logit_a \"\"b\"\"\",labels"
+        );
+        assert!(csv.contains("x,0.5,1e-7,0.0,-16.1,"), "{csv}");
+        let expected = concat!(
+            r#"{"id":1,"probabilities":{"sports":0.5,"a \"b\"":1e-7},"#,
+            r#""logits":{"sports":0.0,"a \"b\"":-16.1},"labels":["sports"]}"#,
+            "\n"
+        );
+        assert_eq!(
+            predicted("t.csv", "text\nx\n", Format::Jsonl, true),
+            expected
+        );
+    }
+
+    #[test]
+    fn ids_stand_as_they_stood() {
+        let table = concat!(
+            "{\"text\":\"x\",\"id\":1234567890123456789012345}\n",
+            "\n",
+            "{\"text\":\"x\",\"id\":{\"b\": 1.10, \"a\": null}}\n",
+            "{\"text\":\"x\"}\n",
+            "{\"text\":\"x\",\"id\":\"7\"}\n",
+        );
+        let out = predicted("t.jsonl", table, Format::Jsonl, false);
+        let ids: Vec<&str> = out
+            .lines()
+            .map(|line| &line[6..line.find(",\"prob").unwrap()])
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                "1234567890123456789012345",
+                "{\"b\": 1.10, \"a\": null}",
+                "3",
+                "\"7\""
+            ]
+        );
+        let out = predicted("t.csv", "id,text\n007,x\n", Format::Jsonl, false);
+        assert!(out.starts_with("{\"id\":\"007\","), "{out}");
+    }
+
+    #[test]
+    fn objects_become_cells_of_all_keys_there_are() {
+        let table = concat!(
+            "{\"text\":\"x\",\"n\":1.10}\n",
+            "{\"tags\":[1, 2],\"text\":null,\"note\":\"a\\nb\"}\n",
+            "{\"text\":\"y\",\"n\":true,\"note\":\"\\ud800\"}\n",
+        );
+        let out = predicted("t.jsonl", table, Format::Csv, false);
+        let mut reader = csv::Reader::from_reader(out.as_bytes());
+        let header: Vec<String> = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(header[..4], ["text", "n", "tags", "note"]);
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let cells = |i: usize| rows[i].iter().take(4).collect::<Vec<_>>();
+        assert_eq!(cells(0), ["x", "1.10", "", ""]);
+        assert_eq!(cells(1), ["", "", "[1, 2]", "a\nb"]);
+        assert_eq!(cells(2), ["y", "true", "", "\"\\ud800\""]);
+    }
+
+    #[test]
+    fn lines_become_a_text_column() {
+        let out = predicted("t.txt", "a,b\n\n{c", Format::Lines, false);
+        let texts: Vec<&str> = out
+            .lines()
+            .map(|line| line.split(",0.5").next().unwrap())
+            .collect();
+        assert_eq!(texts[1..], ["\"a,b\"", "", "{c"]);
+    }
+
+    #[test]
+    fn a_column_that_predictions_would_add_is_refused() {
+        let labels = ["sports".to_owned()];
+        let new = |column: &str, format, with_logits| {
+            let columns = ["text".to_owned(), column.to_owned()];
+            PredictionWriter::new(Vec::new(), format, &labels, &columns, with_logits).is_ok()
+        };
+        assert!(!new("probability_sports", Format::Csv, false));
+        assert!(!new("labels", Format::Csv, false));
+        assert!(!new("logit_sports", Format::Csv, true));
+        assert!(new("logit_sports", Format::Csv, false));
+        assert!(new("sports", Format::Csv, true));
+        assert!(new("labels", Format::Jsonl, true));
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for format in [Format::Csv, Format::Jsonl] {
+            let mut writer = PredictionWriter::new(Full, format, &[], &[], false).unwrap();
+            let row = TextRow {
+                line: 1,
+                id: Value::Null,
+                text: String::new(),
+                record: crate::Record(Fields::Csv(csv::StringRecord::new())),
+            };
+            let prediction = Prediction {
+                probabilities: &[],
+                logits: None,
+                labels: &[],
+            };
+            let written = writer.write(&row, &prediction);
+            let ended = written.and_then(|()| writer.finish().map(|_| ()));
+            assert!(matches!(ended, Err(TableError::Write(_))), "{format}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_read_back_as_the_same_bits(bits: u32) {
+            let number = f32::from_bits(bits);
+            if number.is_finite() {
+                prop_assert_eq!(number_text(number).parse::<f32>().unwrap().to_bits(), bits);
+            } else {
+                prop_assert_eq!(number_text(number), "");
+            }
+        }
+    }
+}

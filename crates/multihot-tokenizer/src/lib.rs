@@ -1,0 +1,25 @@
+//! The tokenizers that BERT-family folders come with: from a text to token ids.
+//!
+//! Start at [`Tokenizer`] (`tokenizer.rs`). It reads a tokenizer.json as it stands (`tokenizer_json.rs`), or builds the
+//! same thing out of the older files: vocab.txt (`word_piece.rs`), vocab.json and merges.txt (`byte_level.rs`), or a
+//! SentencePiece model (`sentence_piece.rs`). The special tokens of the older files come from `special_tokens.rs`, the
+//! lines about odd things from `notes.rs`.
+//!
+//! Nothing is padded, and nothing is truncated but by the caller's `max_length`.
+
+#![forbid(unsafe_code)]
+
+mod byte_level;
+mod char_map;
+mod error;
+mod files;
+mod layout;
+mod notes;
+mod sentence_piece;
+mod special_tokens;
+mod tokenizer;
+mod tokenizer_json;
+mod word_piece;
+
+pub use error::TokenizerError;
+pub use tokenizer::{Encoded, FolderFacts, Tokenizer};

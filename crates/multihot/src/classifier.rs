@@ -1,0 +1,157 @@
+//! A trained model, ready to answer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use multihot_checkpoint::{Family, ModelFolder, Pooling};
+use multihot_encoder::Encoder;
+use multihot_kernels::Cpu;
+use multihot_table::{Cell, Table};
+use multihot_tokenizer::{FolderFacts, Tokenizer};
+
+use crate::error::Error;
+use crate::metrics::{self, Evaluation};
+use crate::rows::TokenRows;
+use crate::scores::{Logits, Probabilities};
+use crate::stored::Answers;
+
+/// A probability from here on is a yes.
+pub const THRESHOLD: f32 = 0.5;
+
+/// An encoder with a trained head, its tokenizer and the names of its labels.
+pub struct Classifier {
+    encoder: Encoder,
+    tokenizer: Tokenizer,
+    labels: Vec<String>,
+    text_column: Option<String>,
+    max_length: usize,
+    notes: Vec<String>,
+}
+
+/// What the model says about some texts, one row a text.
+pub struct Scores {
+    /// The network's raw outputs.
+    pub logits: Logits,
+    /// Their sigmoids.
+    pub probabilities: Probabilities,
+    /// Rows that were cut to the longest length the model reads.
+    pub truncated: usize,
+}
+
+impl Classifier {
+    /// Reads a folder that multihot or Transformers wrote.
+    ///
+    /// `family` stands in for a `model_type` that config.json lacks.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing or damaged, when the folder holds an encoder without a
+    /// trained head, or when its answers exclude each other.
+    pub fn load(path: &Path, family: Option<Family>, cpu: Arc<Cpu>) -> Result<Self, Error> {
+        let folder = ModelFolder::open(path, family)?;
+        let answers = Answers::of(&folder)?;
+        let tokenizer = tokenizer(&folder)?;
+        let (encoder, report) =
+            Encoder::load(&folder, answers.labels.len(), answers.pooling, 0, cpu, true)?;
+        if !report.kept_head {
+            return Err(Error::NotAClassifier(path.to_owned()));
+        }
+        let mut notes = folder.notes();
+        notes.extend(tokenizer.notes().iter().cloned());
+        Ok(Self {
+            encoder,
+            tokenizer,
+            labels: answers.labels,
+            text_column: answers.text_column,
+            max_length: answers.max_length,
+            notes,
+        })
+    }
+
+    /// Names of the labels, in the order of every row of scores.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The column that held the texts in training, where it is known.
+    pub fn text_column(&self) -> Option<&str> {
+        self.text_column.as_deref()
+    }
+
+    /// Longest row in tokens, special ones included.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// How a row's tokens become one vector.
+    pub fn pooling(&self) -> Pooling {
+        self.encoder.pooling()
+    }
+
+    /// What is odd about the folder, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Scores `texts`. A text's scores are the same bits alone and among others.
+    ///
+    /// # Errors
+    ///
+    /// When the tokenizer gives an id that the encoder has no row for.
+    pub fn score(&self, texts: &[&str]) -> Result<Scores, Error> {
+        let cpu = self.encoder.cpu();
+        let rows = TokenRows::encode(cpu, &self.tokenizer, texts, self.max_length)?;
+        let logits = forward(&self.encoder, &rows)?;
+        let probabilities = logits.probabilities();
+        Ok(Scores {
+            logits,
+            probabilities,
+            truncated: rows.truncated(),
+        })
+    }
+
+    /// Compares the model's answers with those of `table`, which must have its labels in
+    /// the model's order (read it with `labels` set to [`Classifier::labels`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::score`].
+    pub fn evaluate(&self, table: &Table) -> Result<Evaluation, Error> {
+        let texts: Vec<&str> = table.rows.iter().map(|row| row.text.as_str()).collect();
+        let scores = self.score(&texts)?;
+        Ok(metrics::evaluate(
+            &self.labels,
+            &scores.logits,
+            &cells(table),
+        ))
+    }
+}
+
+/// Logits of all `rows`, in order, without dropout.
+pub(crate) fn forward(encoder: &Encoder, rows: &TokenRows) -> Result<Logits, Error> {
+    let mut values = Vec::new();
+    for range in rows.forward_ranges() {
+        values.extend(encoder.forward(&rows.batch(range))?);
+    }
+    Ok(Logits::new(values, encoder.n_labels()))
+}
+
+/// All cells of `table`, row by row.
+pub(crate) fn cells(table: &Table) -> Vec<Cell> {
+    table
+        .rows
+        .iter()
+        .flat_map(|row| row.cells.iter().copied())
+        .collect()
+}
+
+/// The tokenizer of `folder`.
+pub(crate) fn tokenizer(folder: &ModelFolder) -> Result<Tokenizer, Error> {
+    let config = folder.config();
+    let facts = FolderFacts {
+        model_type: config.family.model_type().to_owned(),
+        vocab_size: config.vocab_size,
+        pad_token_id: config.pad_token_id,
+    };
+    Ok(Tokenizer::from_folder(folder.path(), &facts)?)
+}

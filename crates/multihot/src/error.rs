@@ -1,0 +1,150 @@
+//! What can go wrong, each with the advice that goes with it.
+
+use std::path::{Path, PathBuf};
+
+use multihot_checkpoint::CheckpointError;
+use multihot_encoder::EncoderError;
+use multihot_table::TableError;
+use multihot_tokenizer::TokenizerError;
+
+use crate::train::OptionsError;
+
+/// Everything that can stop a training, an evaluation or a prediction.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A table could not be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A model folder could not be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A tokenizer could not be read, or a text not encoded.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// An encoder could not be built from its folder.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// An option has a value that cannot be used.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The folder holds an encoder that nobody has trained a head for.
+    #[error("{}: config.json names no `…ForSequenceClassification`: this is an encoder without answers", .0.display())]
+    NotAClassifier(PathBuf),
+    /// The folder's answers are not independent yes/no answers, or do not say so.
+    #[error("{}: `problem_type` is {found}; expected `multi_label_classification`", folder.display())]
+    ProblemType {
+        /// The model folder.
+        folder: PathBuf,
+        /// What config.json says, as it stands there.
+        found: String,
+    },
+    /// What stands under `multihot` in config.json cannot be read.
+    #[error("{}: `multihot` in config.json: {reason}", folder.display())]
+    Stored {
+        /// The model folder.
+        folder: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The rows do not suffice for a training and a dev part.
+    #[error(
+        "{source_name}: {rows} rows with {distinct} distinct texts do not suffice for a training and a dev part"
+    )]
+    TooFewRows {
+        /// The table.
+        source_name: String,
+        /// Rows in it.
+        rows: usize,
+        /// Distinct texts in it.
+        distinct: usize,
+    },
+    /// A weight is given for a label that the table does not have.
+    #[error("positive weights: label `{label}` has weight {weight}; labels are {}", known.join(", "))]
+    PositiveWeight {
+        /// The label that the weight is for.
+        label: String,
+        /// The weight.
+        weight: f32,
+        /// The labels there are.
+        known: Vec<String>,
+    },
+    /// A training left a checkpoint, and it was not said what to do with it.
+    #[error("{}: a training that has not ended left its checkpoint here", .0.display())]
+    CheckpointInTheWay(PathBuf),
+    /// There is nothing to continue.
+    #[error("{}: no checkpoint of an unfinished training is there", .0.display())]
+    NothingToResume(PathBuf),
+    /// The checkpoint belongs to a training with other options or other rows.
+    #[error("{}: the checkpoint was made with another {what}", checkpoint.display())]
+    ResumeDiffers {
+        /// The checkpoint folder.
+        checkpoint: PathBuf,
+        /// What differs, with both values where they are short.
+        what: String,
+    },
+    /// Training was stopped before there was anything to keep.
+    #[error("stopped before the first epoch ended: there is nothing to keep yet")]
+    StoppedEarly,
+    /// A loss that is not a number.
+    #[error("step {step}: the loss is {loss}, so the training has diverged")]
+    Diverged {
+        /// The update at which it happened.
+        step: u64,
+        /// The loss there.
+        loss: f64,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// What the user may do about it, in one sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Table(error) => error.hint(),
+            Error::Checkpoint(error) => error.hint(),
+            Error::Tokenizer(error) => error.hint(),
+            Error::Encoder(error) => error.hint(),
+            Error::NotAClassifier(folder) => Some(format!(
+                "train it first: `multihot train TABLE --encoder {} --out MODEL`",
+                folder.display()
+            )),
+            Error::ProblemType { .. } => Some(
+                "where the answers do not exclude each other, write \
+                 `\"problem_type\": \"multi_label_classification\"` into config.json"
+                    .into(),
+            ),
+            Error::TooFewRows { .. } => {
+                Some("add rows, or pass a second table with `--dev`".into())
+            }
+            Error::CheckpointInTheWay(_) => {
+                Some("`--resume` continues that training, `--overwrite` throws it away".into())
+            }
+            Error::NothingToResume(_) => Some("leave `--resume` out to start afresh".into()),
+            Error::ResumeDiffers { .. } => Some(
+                "pass the same options and tables as before, or start afresh with `--overwrite`"
+                    .into(),
+            ),
+            Error::Diverged { .. } => Some("try a lower `--learning-rate`".into()),
+            Error::Options(_)
+            | Error::Stored { .. }
+            | Error::PositiveWeight { .. }
+            | Error::StoppedEarly
+            | Error::Io { .. } => None,
+        }
+    }
+
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+        move |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Multi-label text classification with pretrained encoders of the BERT family.
+//!
+//! Several yes/no questions about each text, none, some or all of them true at once: one
+//! linear layer with an output a question on top of the encoder, trained with binary
+//! cross-entropy on its raw outputs, the logits. A probability is their sigmoid, taken
+//! afterwards, where somebody needs one.
+//!
+//! ```
+//! use multihot::{Classifier, Cpu, ReadOptions, Silent, Source, TrainJob, TrainOptions};
+//! # let folder = tempfile::tempdir()?;
+//! # let out = folder.path().join("model");
+//! # let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/reviews.csv");
+//! # let encoder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-bert").as_ref();
+//! let cpu = std::sync::Arc::new(Cpu::new(multihot::Isa::detect()?, 2));
+//! let table = multihot::read(&Source::from(table), &ReadOptions::default())?;
+//! let (options, cpu_of_job) = (TrainOptions { epochs: 1, ..Default::default() }, cpu.clone());
+//! let job = TrainJob { table: &table, dev: None, encoder, family: None, out: &out,
+//!     overwrite: false, resume: false, options: &options, cpu: cpu_of_job };
+//! multihot::train(&job, &mut Silent)?;
+//! let classifier = Classifier::load(&out, None, cpu)?;
+//! let scores = classifier.score(&["the team won the final"])?;
+//! println!("{:?}: {:?}", classifier.labels(), scores.probabilities.row(0));
+//! println!("{:?}", classifier.evaluate(&table)?.macro_scores.average_precision);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Start reading at [`train::train`] and [`Classifier`]; a text's way from its cell to its
+//! probability is `rows.rs` (tokens), the crate `multihot-encoder` (logits), `scores.rs`.
+
+#![forbid(unsafe_code)]
+
+mod classifier;
+mod error;
+pub mod inspect;
+pub mod metrics;
+mod predict;
+mod rows;
+pub mod scores;
+mod stored;
+pub mod train;
+
+pub use classifier::{Classifier, Scores, THRESHOLD};
+pub use error::Error;
+pub use metrics::Evaluation;
+pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
+pub use multihot_kernels::{Cpu, Isa, IsaError};
+pub use multihot_table::{Format, ReadOptions, Source, Table, TableError, TextRows, open, read};
+pub use predict::{PredictOptions, PredictSummary, predict};
+pub use scores::{Logits, Probabilities};
+pub use train::{
+    BatchSize, EpochReport, Freeze, Observer, OptionsError, PositiveWeights, Precision, Schedule,
+    Silent, StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary, train,
+};

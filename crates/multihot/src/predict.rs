@@ -1,0 +1,157 @@
+//! A table of any size, answered in order and in constant memory.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use multihot_table::{Format, Prediction, PredictionWriter, TableError, TextRow, TextRows};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::classifier::{Classifier, THRESHOLD};
+use crate::error::Error;
+
+/// Rows that are read before they are scored together.
+const WINDOW_ROWS: usize = 512;
+/// Bytes of text at which a window is full even with fewer rows.
+const WINDOW_BYTES: usize = 4 << 20;
+
+/// How predictions are written.
+#[derive(Clone, Copy, Debug)]
+pub struct PredictOptions {
+    /// Csv or Jsonl.
+    pub format: Format,
+    /// Write the network's raw outputs too.
+    pub logits: bool,
+}
+
+/// What a prediction came to.
+#[derive(Debug, Serialize)]
+pub struct PredictSummary {
+    /// Rows read, and rows written.
+    pub rows: usize,
+    /// Rows that were cut to the longest length the model reads.
+    pub truncated: usize,
+    /// Rows answered yes, by label.
+    pub yes: Map<String, Value>,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// Scores `rows` and writes one output row for each, in order. `progress` hears the
+/// number of rows written so far.
+///
+/// # Errors
+///
+/// At the first row that cannot be read, scored or written; the rows before it are written.
+pub fn predict<W: Write>(
+    classifier: &Classifier,
+    rows: TextRows,
+    out: W,
+    options: PredictOptions,
+    progress: &mut dyn FnMut(usize),
+) -> Result<PredictSummary, Error> {
+    let started = Instant::now();
+    let columns = rows.columns().to_vec();
+    let mut writer = PredictionWriter::new(
+        out,
+        options.format,
+        classifier.labels(),
+        &columns,
+        options.logits,
+    )?;
+    let mut tally = Tally {
+        yes: vec![0; classifier.labels().len()],
+        ..Tally::default()
+    };
+    let mut rows = rows.fuse();
+    loop {
+        let (window, failure) = next_window(&mut rows);
+        if !window.is_empty() {
+            answer(classifier, &window, options, &mut writer, &mut tally)?;
+            progress(tally.rows);
+        }
+        if let Some(failure) = failure {
+            writer.finish()?;
+            return Err(failure.into());
+        }
+        if window.is_empty() {
+            break;
+        }
+    }
+    writer.finish()?;
+    Ok(tally.summary(classifier.labels(), started.elapsed()))
+}
+
+/// The next rows, and the error that ended them early.
+fn next_window(
+    rows: &mut impl Iterator<Item = Result<TextRow, TableError>>,
+) -> (Vec<TextRow>, Option<TableError>) {
+    let (mut window, mut bytes) = (Vec::new(), 0);
+    while window.len() < WINDOW_ROWS && bytes < WINDOW_BYTES {
+        match rows.next() {
+            Some(Ok(row)) => {
+                bytes += row.text.len();
+                window.push(row);
+            }
+            Some(Err(error)) => return (window, Some(error)),
+            None => break,
+        }
+    }
+    (window, None)
+}
+
+/// Scores and writes one window.
+fn answer<W: Write>(
+    classifier: &Classifier,
+    window: &[TextRow],
+    options: PredictOptions,
+    writer: &mut PredictionWriter<W>,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    let texts: Vec<&str> = window.iter().map(|row| row.text.as_str()).collect();
+    let scores = classifier.score(&texts)?;
+    let decisions = scores.probabilities.decisions(THRESHOLD);
+    let n_labels = classifier.labels().len();
+    for (index, row) in window.iter().enumerate() {
+        let labels = &decisions[index * n_labels..][..n_labels];
+        tally.count(labels);
+        writer.write(
+            row,
+            &Prediction {
+                probabilities: scores.probabilities.row(index),
+                logits: options.logits.then(|| scores.logits.row(index)),
+                labels,
+            },
+        )?;
+    }
+    tally.truncated += scores.truncated;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Tally {
+    rows: usize,
+    truncated: usize,
+    yes: Vec<u64>,
+}
+
+impl Tally {
+    fn count(&mut self, labels: &[bool]) {
+        self.rows += 1;
+        for (yes, &label) in self.yes.iter_mut().zip(labels) {
+            *yes += u64::from(label);
+        }
+    }
+
+    fn summary(self, labels: &[String], time: Duration) -> PredictSummary {
+        let yes = labels.iter().zip(self.yes);
+        PredictSummary {
+            rows: self.rows,
+            truncated: self.truncated,
+            yes: yes
+                .map(|(label, yes)| (label.clone(), yes.into()))
+                .collect(),
+            seconds: time.as_secs_f64(),
+        }
+    }
+}

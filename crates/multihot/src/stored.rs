@@ -1,0 +1,133 @@
+//! What multihot keeps in a model folder beyond what Transformers knows: one nested key
+//! of config.json.
+
+use std::path::Path;
+
+use multihot_checkpoint::{ModelFolder, Pooling, ProblemType};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::train::TrainPlan;
+
+/// Version of the layout below. A reader refuses a later one.
+const VERSION: u32 = 1;
+
+/// The value of the key `multihot` in config.json.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    pub(crate) version: u32,
+    /// Names of the labels, in the order of the network's outputs.
+    pub(crate) labels: Vec<String>,
+    pub(crate) text_column: String,
+    /// Longest row in tokens, special ones included.
+    pub(crate) max_length: usize,
+    pub(crate) pooling: Pooling,
+    /// `ln w` of each label, already subtracted from the saved output bias.
+    pub(crate) shifts: Vec<f32>,
+    pub(crate) plan: TrainPlan,
+}
+
+impl Stored {
+    pub(crate) fn new(
+        labels: &[String],
+        text_column: &str,
+        shifts: Vec<f32>,
+        plan: &TrainPlan,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            labels: labels.to_vec(),
+            text_column: text_column.to_owned(),
+            max_length: plan.max_length,
+            pooling: plan.pooling,
+            shifts,
+            plan: plan.clone(),
+        }
+    }
+
+    /// What `folder` keeps, or `None` where it was not written by multihot.
+    pub(crate) fn read(folder: &ModelFolder) -> Result<Option<Self>, Error> {
+        let Some(value) = folder.config().multihot() else {
+            return Ok(None);
+        };
+        let fail = |reason: String| Error::Stored {
+            folder: folder.path().to_owned(),
+            reason,
+        };
+        let version = value.get("version").and_then(serde_json::Value::as_u64);
+        if version != Some(u64::from(VERSION)) {
+            let found = version.map_or("missing".into(), |version| version.to_string());
+            return Err(fail(format!(
+                "`version` is {found}; this program reads {VERSION}"
+            )));
+        }
+        let stored: Self =
+            serde_json::from_value(value.clone()).map_err(|error| fail(error.to_string()))?;
+        if stored.labels.is_empty() || stored.shifts.len() != stored.labels.len() {
+            return Err(fail(format!(
+                "{} labels and {} shifts; expected one shift a label",
+                stored.labels.len(),
+                stored.shifts.len()
+            )));
+        }
+        let usable = folder.config().usable_length();
+        if !(3..=usable).contains(&stored.max_length) {
+            return Err(fail(format!(
+                "`max_length` is {}; expected 3 to {usable}",
+                stored.max_length
+            )));
+        }
+        Ok(Some(stored))
+    }
+}
+
+/// What a model folder answers, whoever wrote it.
+pub(crate) struct Answers {
+    pub(crate) labels: Vec<String>,
+    /// The column that training read, where multihot wrote the folder.
+    pub(crate) text_column: Option<String>,
+    pub(crate) max_length: usize,
+    pub(crate) pooling: Pooling,
+}
+
+impl Answers {
+    /// # Errors
+    ///
+    /// When `folder` is a plain encoder, or its answers exclude each other.
+    pub(crate) fn of(folder: &ModelFolder) -> Result<Self, Error> {
+        if let Some(stored) = Stored::read(folder)? {
+            return Ok(Self {
+                labels: stored.labels,
+                text_column: Some(stored.text_column),
+                max_length: stored.max_length,
+                pooling: stored.pooling,
+            });
+        }
+        let config = folder.config();
+        let labels = config
+            .label_names
+            .clone()
+            .filter(|_| config.is_classifier())
+            .ok_or_else(|| Error::NotAClassifier(folder.path().to_owned()))?;
+        require_multi_label(folder.path(), config.problem_type)?;
+        Ok(Self {
+            labels,
+            text_column: None,
+            max_length: config.usable_length(),
+            pooling: Pooling::Cls,
+        })
+    }
+}
+
+fn require_multi_label(folder: &Path, problem_type: Option<ProblemType>) -> Result<(), Error> {
+    let found = match problem_type {
+        Some(ProblemType::MultiLabel) => return Ok(()),
+        Some(ProblemType::SingleLabel) => "`single_label_classification`",
+        Some(ProblemType::Regression) => "`regression`",
+        None => "not given",
+    };
+    Err(Error::ProblemType {
+        folder: folder.to_owned(),
+        found: found.into(),
+    })
+}

@@ -1,0 +1,490 @@
+//! Training, top to bottom: [`train`] is the whole story, its steps are below it and in
+//! the modules beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use multihot_checkpoint::save::NewFolder;
+use multihot_checkpoint::{Family, ModelFolder};
+use multihot_encoder::{DropoutSeed, Encoder, StepPlan};
+use multihot_kernels::Cpu;
+use multihot_table::{Cell, Table};
+use multihot_tokenizer::Tokenizer;
+use serde::{Deserialize, Serialize};
+
+use crate::classifier::{cells, forward, tokenizer};
+use crate::error::Error;
+use crate::metrics::{self, Evaluation};
+use crate::rows::TokenRows;
+use crate::scores::Logits;
+use crate::stored::Stored;
+
+pub(crate) mod batches;
+mod guard;
+mod loss;
+mod options;
+mod resume;
+mod schedule;
+pub(crate) mod split;
+mod start;
+mod write;
+
+pub use batches::BatchSize;
+pub use options::{
+    Freeze, OptionsError, PlanFacts, PositiveWeights, Precision, TrainOptions, TrainPlan,
+};
+pub use schedule::Schedule;
+
+use resume::{Checkpoint, Progress};
+use start::Parts;
+
+/// What to train, on what, and where the result goes.
+pub struct TrainJob<'a> {
+    /// Rows to learn from.
+    pub table: &'a Table,
+    /// Held-out rows; without them a part of `table` is split off.
+    pub dev: Option<&'a Table>,
+    /// Folder of the pretrained encoder, or of a model whose training goes on.
+    pub encoder: &'a Path,
+    /// Stands in for a `model_type` that config.json lacks.
+    pub family: Option<Family>,
+    /// Folder of the trained model.
+    pub out: &'a Path,
+    /// Replaces what stands at `out`.
+    pub overwrite: bool,
+    /// Continues from the checkpoint of an unfinished training.
+    pub resume: bool,
+    /// The choices.
+    pub options: &'a TrainOptions,
+    /// Threads and instruction set.
+    pub cpu: Arc<Cpu>,
+}
+
+/// One update of the parameters, as it is reported.
+#[derive(Clone, Copy, Debug)]
+pub struct StepReport {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// The update, from 1.
+    pub step: u64,
+    /// Updates in all.
+    pub steps: u64,
+    /// Loss of this update's rows.
+    pub loss: f64,
+    /// Tokens of this update's rows.
+    pub tokens: u64,
+    /// Time this update took.
+    pub time: Duration,
+}
+
+/// One epoch, as it is reported and as it stands in `training.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// Mean loss of the training cells, with dropout and weights as trained.
+    pub train_loss: f64,
+    /// Mean loss of the known dev cells, unweighted; `None` where none is known.
+    pub dev_loss: Option<f64>,
+    /// Mean over the labels with both values in dev; `None` where there is none.
+    pub dev_macro_average_precision: Option<f64>,
+}
+
+/// Hears what goes on in a training.
+pub trait Observer {
+    /// Something to know before it runs, or something odd. A sentence.
+    fn note(&mut self, _note: &str) {}
+    /// The choices, worked out.
+    fn plan(&mut self, _plan: &TrainPlan) {}
+    /// An update was made.
+    fn step(&mut self, _report: &StepReport) {}
+    /// An epoch ended.
+    fn epoch(&mut self, _report: &EpochReport) {}
+    /// Asked after each update; `true` ends the training there.
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+/// An observer that hears nothing.
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// What a training came to, as `train --json` prints it.
+#[derive(Debug, Serialize)]
+pub struct TrainSummary {
+    /// Tokens of all updates, after truncation, special ones included.
+    pub train_tokens: u64,
+    /// Wall time of the updates alone.
+    pub train_seconds: f64,
+    /// The one over the other.
+    pub train_tokens_per_second: f64,
+    /// Wall time of everything.
+    pub total_seconds: f64,
+    /// Most memory the process has held, where the system tells.
+    pub peak_rss_bytes: Option<u64>,
+    /// The epoch whose parameters were kept.
+    pub best_epoch: u32,
+    /// All epochs.
+    pub epochs: Vec<EpochReport>,
+    /// The kept model on the dev rows.
+    pub dev: Evaluation,
+    /// Where the model lies.
+    pub out: PathBuf,
+    /// Whether training was stopped before its last epoch ended.
+    pub interrupted: bool,
+}
+
+/// Fine-tunes an encoder on `job.table`, keeps the epoch with the highest dev macro
+/// average precision (on a tie, or where it is undefined, the lower dev loss), and
+/// writes the model folder.
+///
+/// # Errors
+///
+/// Before anything runs: when an option, a table or a folder cannot be used, or when
+/// `job.out` exists and is not to be replaced. Later: when the loss is not a number,
+/// when a file cannot be written, or when it is stopped before the first epoch ended.
+pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSummary, Error> {
+    let started = Instant::now();
+    job.options.check()?;
+    let checkpoint = Checkpoint::beside(job.out);
+    checkpoint.check(job)?;
+    // An interrupted training has left its best epoch at `out`.
+    let out = NewFolder::create(job.out, job.overwrite || job.resume)?;
+    let folder = ModelFolder::open(job.encoder, job.family)?;
+    let tokenizer = tokenizer(&folder)?;
+    folder
+        .notes()
+        .iter()
+        .chain(tokenizer.notes())
+        .for_each(|note| observer.note(note));
+
+    let parts = Parts::split(job, &folder)?;
+    parts
+        .warnings()
+        .iter()
+        .for_each(|warning| observer.note(warning));
+    let max_length = job.options.longest_row(folder.config().usable_length())?;
+    let train_rows = encode(
+        "train",
+        job,
+        &tokenizer,
+        &parts.train.texts,
+        max_length,
+        observer,
+    )?;
+    let dev_rows = encode(
+        "dev",
+        job,
+        &tokenizer,
+        &parts.dev.texts,
+        max_length,
+        observer,
+    )?;
+
+    let lengths = train_rows.lengths();
+    let positive_weights = parts.positive_weights(job.options)?;
+    let plan = job.options.plan(PlanFacts {
+        hidden_size: folder.config().hidden_size,
+        n_layers: folder.config().n_layers,
+        max_length,
+        lengths: &lengths,
+        positive_weights,
+    })?;
+    observer.plan(&plan);
+    let encoder = start::encoder(job, &folder, &plan, &parts, observer)?;
+
+    let mut run = Run {
+        shifts: plan.shifts(parts.labels.len()),
+        plan,
+        encoder,
+        parts: &parts,
+        train_rows,
+        dev_rows,
+        progress: Progress::default(),
+    };
+    if job.resume {
+        checkpoint.resume(&mut run)?;
+    }
+    let interrupted = run.epochs(&checkpoint, observer)?;
+    let dev = run.restore_best(&checkpoint)?;
+    if let Some(advice) = guard::collapse(&dev, &run.parts.dev.cells, parts.labels.len()) {
+        observer.note(&advice);
+    }
+    let stored = Stored::new(
+        &parts.labels,
+        &job.table.text_column,
+        run.shifts.clone(),
+        &run.plan,
+    );
+    write::model(
+        out,
+        &folder,
+        &tokenizer,
+        &run.encoder,
+        &stored,
+        &run.progress.epochs,
+    )?;
+    if !interrupted {
+        checkpoint.remove()?;
+    }
+    Ok(run
+        .progress
+        .summary(dev, job.out, started.elapsed(), interrupted))
+}
+
+/// Encodes the texts of one part and says how many were cut.
+fn encode(
+    part: &str,
+    job: &TrainJob<'_>,
+    tokenizer: &Tokenizer,
+    texts: &[&str],
+    max_length: usize,
+    observer: &mut dyn Observer,
+) -> Result<TokenRows, Error> {
+    let rows = TokenRows::encode(&job.cpu, tokenizer, texts, max_length)?;
+    if rows.truncated() > 0 {
+        observer.note(&format!(
+            "{part}: {} of {} texts are longer than {max_length} tokens and were cut (the longest has {})",
+            rows.truncated(),
+            texts.len(),
+            rows.longest()
+        ));
+    }
+    Ok(rows)
+}
+
+/// A training under way.
+pub(crate) struct Run<'a> {
+    plan: TrainPlan,
+    encoder: Encoder,
+    parts: &'a Parts<'a>,
+    train_rows: TokenRows,
+    dev_rows: TokenRows,
+    /// `ln w` of each label: what the weights of the loss add to its log-odds.
+    shifts: Vec<f32>,
+    progress: Progress,
+}
+
+impl Run<'_> {
+    /// Runs the epochs that are left. `true` when it was asked to stop before the end.
+    fn epochs(
+        &mut self,
+        checkpoint: &Checkpoint,
+        observer: &mut dyn Observer,
+    ) -> Result<bool, Error> {
+        for epoch in self.progress.epochs.len() as u32..self.plan.epochs {
+            let Some(train_loss) = self.epoch(epoch, observer)? else {
+                return if self.progress.epochs.is_empty() {
+                    Err(Error::StoppedEarly)
+                } else {
+                    Ok(true)
+                };
+            };
+            let dev = self.evaluate_dev()?;
+            let report = EpochReport {
+                epoch: epoch + 1,
+                train_loss,
+                dev_loss: dev.log_loss,
+                dev_macro_average_precision: dev.macro_scores.average_precision,
+            };
+            observer.epoch(&report);
+            self.progress.epochs.push(report);
+            checkpoint.save(self)?;
+            if self.out_of_patience() {
+                observer.note(&format!(
+                    "no better dev figure for {} epochs: training ends early",
+                    self.plan.patience.unwrap_or_default()
+                ));
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    /// One pass over the training rows: the mean loss, or `None` when asked to stop.
+    fn epoch(&mut self, epoch: u32, observer: &mut dyn Observer) -> Result<Option<f64>, Error> {
+        let lengths = self.train_rows.lengths();
+        let batches = batches::batches(&lengths, self.plan.batch, self.plan.seed, epoch);
+        let (mut loss_sum, mut known_sum) = (0.0, 0);
+        for micro_batches in batches.chunks(self.plan.accumulation) {
+            let start = Instant::now();
+            let step = self.progress.step + 1;
+            let known = self.known(micro_batches);
+            let loss = self.update(step, micro_batches, known)?;
+            if !loss.is_finite() {
+                return Err(Error::Diverged { step, loss });
+            }
+            let tokens = micro_batches
+                .iter()
+                .flatten()
+                .map(|&row| lengths[row] as u64)
+                .sum();
+            let time = start.elapsed();
+            self.progress.count(tokens, time);
+            (loss_sum, known_sum) = (loss_sum + loss, known_sum + known);
+            observer.step(&StepReport {
+                epoch: epoch + 1,
+                step,
+                steps: self.plan.steps,
+                loss: loss / known.max(1) as f64,
+                tokens,
+                time,
+            });
+            if observer.stop_requested() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(loss_sum / known_sum.max(1) as f64))
+    }
+
+    /// Known cells of an update: what its loss is divided by.
+    fn known(&self, micro_batches: &[Vec<usize>]) -> usize {
+        let rows = micro_batches.iter().flatten();
+        rows.map(|&row| self.parts.train.known(row)).sum()
+    }
+
+    /// Forward, backward and one step of the optimizer; the loss summed over the cells.
+    fn update(
+        &mut self,
+        step: u64,
+        micro_batches: &[Vec<usize>],
+        known: usize,
+    ) -> Result<f64, Error> {
+        let weights = self.plan.positive_weights.as_deref();
+        let scale = 1.0 / known.max(1) as f32;
+        let mut loss_sum = 0.0;
+        self.encoder.zero_gradients();
+        for (micro_batch, rows) in micro_batches.iter().enumerate() {
+            let batch = self.train_rows.batch(rows.iter().copied());
+            let seed = DropoutSeed {
+                seed: self.plan.seed,
+                step,
+                micro_batch: micro_batch as u64,
+            };
+            let values = self.encoder.forward_train(&batch, Some(seed))?;
+            let logits = Logits::new(values, self.encoder.n_labels());
+            let cells = self.parts.train.cells_of(rows);
+            let mut d_logits = vec![0.0; logits.values().len()];
+            loss::bce_gradient(&logits, &cells, weights, scale, &mut d_logits);
+            loss_sum += loss::bce_with_logits(&logits, &cells, weights).0;
+            self.encoder.backward(&d_logits);
+        }
+        self.encoder.step(&self.plan.step(step));
+        Ok(loss_sum)
+    }
+
+    /// The model as it would be saved, on the dev rows.
+    fn evaluate_dev(&mut self) -> Result<Evaluation, Error> {
+        let trained = self.encoder.output_bias().to_vec();
+        self.encoder
+            .set_output_bias(&write::saved_bias(&trained, &self.shifts));
+        let logits = forward(&self.encoder, &self.dev_rows);
+        self.encoder.set_output_bias(&trained);
+        Ok(metrics::evaluate(
+            &self.parts.labels,
+            &logits?,
+            &self.parts.dev.cells,
+        ))
+    }
+
+    /// Brings the best epoch's parameters back and shifts the output bias for saving.
+    fn restore_best(&mut self, checkpoint: &Checkpoint) -> Result<Evaluation, Error> {
+        checkpoint.restore_best(&mut self.encoder)?;
+        let dev = self.evaluate_dev()?;
+        let bias = write::saved_bias(self.encoder.output_bias(), &self.shifts);
+        self.encoder.set_output_bias(&bias);
+        Ok(dev)
+    }
+
+    fn out_of_patience(&self) -> bool {
+        let since = self.progress.epochs.len() as u32 - self.progress.best_epoch();
+        self.plan.patience.is_some_and(|patience| since >= patience)
+    }
+}
+
+impl TrainPlan {
+    /// `ln w` of each label: how far the weights of the loss push its log-odds up.
+    fn shifts(&self, n_labels: usize) -> Vec<f32> {
+        match &self.positive_weights {
+            Some(weights) => weights.iter().map(|weight| weight.ln()).collect(),
+            None => vec![0.0; n_labels],
+        }
+    }
+
+    /// The optimizer's settings at update `step`, from 1.
+    fn step(&self, step: u64) -> StepPlan {
+        // Transformers counts the updates already made.
+        let factor = self.schedule.factor(step - 1, self.steps, self.warmup_steps) as f32;
+        StepPlan {
+            learning_rate: self.learning_rate * factor,
+            head_learning_rate: self.head_learning_rate * factor,
+            weight_decay: self.weight_decay,
+            // The defaults of torch.optim.AdamW.
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            layer_decay: self.layer_decay,
+            clip: self.clip,
+            step,
+        }
+    }
+}
+
+/// Whether `a` is a better dev result than `b`.
+fn better(a: &EpochReport, b: &EpochReport) -> bool {
+    let lower_loss = || match (a.dev_loss, b.dev_loss) {
+        (Some(a), Some(b)) => a < b,
+        _ => false,
+    };
+    match (a.dev_macro_average_precision, b.dev_macro_average_precision) {
+        (Some(a), Some(b)) if a != b => a > b,
+        _ => lower_loss(),
+    }
+}
+
+/// One part of the rows: texts, and cells row by row.
+pub(crate) struct Part<'a> {
+    texts: Vec<&'a str>,
+    cells: Vec<Cell>,
+    n_labels: usize,
+}
+
+impl<'a> Part<'a> {
+    fn whole(table: &'a Table) -> Self {
+        let texts = table.rows.iter().map(|row| row.text.as_str()).collect();
+        Self {
+            texts,
+            cells: cells(table),
+            n_labels: table.labels.len(),
+        }
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        let texts = rows.iter().map(|&row| self.texts[row]).collect();
+        Self {
+            texts,
+            cells: self.cells_of(rows),
+            n_labels: self.n_labels,
+        }
+    }
+
+    fn row(&self, row: usize) -> &[Cell] {
+        &self.cells[row * self.n_labels..][..self.n_labels]
+    }
+
+    fn known(&self, row: usize) -> usize {
+        self.row(row)
+            .iter()
+            .filter(|cell| **cell != Cell::Unknown)
+            .count()
+    }
+
+    fn cells_of(&self, rows: &[usize]) -> Vec<Cell> {
+        rows.iter()
+            .flat_map(|&row| self.row(row).iter().copied())
+            .collect()
+    }
+}

@@ -1,0 +1,279 @@
+//! The full state of a training after each epoch, so that it can go on to the same bits.
+//!
+//! It lies beside the model, in `MODEL.checkpoint`: `state.json` (the plan, the rows it is
+//! for, the epochs so far), `state.safetensors` (parameters and the optimizer's two
+//! moments) and `best.safetensors` (the parameters of the best epoch).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use multihot_checkpoint::Weights;
+use multihot_checkpoint::save::{self, NewFolder};
+use multihot_encoder::Encoder;
+use multihot_table::Cell;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::start::Parts;
+use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, better};
+use crate::error::Error;
+use crate::metrics::Evaluation;
+
+/// How far a training has come.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// Updates made.
+    pub(super) step: u64,
+    pub(super) epochs: Vec<EpochReport>,
+    train_tokens: u64,
+    train_seconds: f64,
+}
+
+impl Progress {
+    /// Counts one update.
+    pub(super) fn count(&mut self, tokens: u64, time: Duration) {
+        self.step += 1;
+        self.train_tokens += tokens;
+        self.train_seconds += time.as_secs_f64();
+    }
+
+    /// The best epoch so far, from 1; 0 before the first.
+    pub(super) fn best_epoch(&self) -> u32 {
+        let best = self
+            .epochs
+            .iter()
+            .reduce(|best, next| if better(next, best) { next } else { best });
+        best.map_or(0, |best| best.epoch)
+    }
+
+    pub(super) fn summary(
+        self,
+        dev: Evaluation,
+        out: &Path,
+        total: Duration,
+        interrupted: bool,
+    ) -> TrainSummary {
+        TrainSummary {
+            train_tokens: self.train_tokens,
+            train_seconds: self.train_seconds,
+            train_tokens_per_second: self.train_tokens as f64 / self.train_seconds.max(1e-9),
+            total_seconds: total.as_secs_f64(),
+            peak_rss_bytes: peak_rss_bytes(),
+            best_epoch: self.best_epoch(),
+            epochs: self.epochs,
+            dev,
+            out: out.to_owned(),
+            interrupted,
+        }
+    }
+}
+
+/// What `state.json` holds.
+#[derive(Serialize, Deserialize)]
+struct State {
+    plan: TrainPlan,
+    /// SHA-256 of labels, texts and cells of both parts.
+    rows: String,
+    progress: Progress,
+}
+
+/// The folder that holds the state.
+pub(super) struct Checkpoint {
+    folder: PathBuf,
+}
+
+impl Checkpoint {
+    /// The checkpoint that belongs to the model folder `out`.
+    pub(super) fn beside(out: &Path) -> Self {
+        let mut name = out.as_os_str().to_owned();
+        name.push(".checkpoint");
+        Self {
+            folder: name.into(),
+        }
+    }
+
+    /// Refuses a job that would lose a state, or that has none to go on from.
+    pub(super) fn check(&self, job: &TrainJob<'_>) -> Result<(), Error> {
+        match (job.resume, self.folder.exists()) {
+            (true, false) => Err(Error::NothingToResume(self.folder.clone())),
+            (false, true) if !job.overwrite => Err(Error::CheckpointInTheWay(self.folder.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes up the state in `run`, which must have the same plan and the same rows.
+    pub(super) fn resume(&self, run: &mut Run<'_>) -> Result<(), Error> {
+        let path = self.folder.join("state.json");
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let differs = |what: String| Error::ResumeDiffers {
+            checkpoint: self.folder.clone(),
+            what,
+        };
+        let state: State = serde_json::from_str(&text)
+            .map_err(|error| differs(format!("layout of state.json ({error})")))?;
+        if let Some(what) = first_difference(&state.plan, &run.plan) {
+            return Err(differs(what));
+        }
+        if state.rows != rows_digest(run.parts) {
+            return Err(differs("table".into()));
+        }
+        let file = Weights::open_safetensors(&self.folder.join("state.safetensors"))?;
+        let n = run.encoder.optimizer_state().0.len();
+        let read = |name: &str| read_flat(&file, name, n).map_err(&differs);
+        run.encoder
+            .restore_state(&read("values")?, &read("m")?, &read("v")?);
+        run.progress = state.progress;
+        Ok(())
+    }
+
+    /// Writes the state after an epoch: beside the old one, then exchanged.
+    pub(super) fn save(&self, run: &Run<'_>) -> Result<(), Error> {
+        let next = NewFolder::create(&self.folder, true)?;
+        let values = run.encoder.snapshot();
+        let (m, v) = run.encoder.optimizer_state();
+        let shape = [values.len()];
+        save::write_safetensors(
+            &next.path().join("state.safetensors"),
+            &[
+                ("values", &shape, &values),
+                ("m", &shape, m),
+                ("v", &shape, v),
+            ],
+        )?;
+        let best = next.path().join("best.safetensors");
+        if run.progress.best_epoch() as usize == run.progress.epochs.len() {
+            save::write_safetensors(&best, &[("values", &shape, &values)])?;
+        } else {
+            let old = self.folder.join("best.safetensors");
+            std::fs::copy(&old, &best).map_err(Error::io(&old))?;
+        }
+        let state = State {
+            plan: run.plan.clone(),
+            rows: rows_digest(run.parts),
+            progress: run.progress.clone(),
+        };
+        let path = next.path().join("state.json");
+        let text = serde_json::to_string_pretty(&state).expect("a state has string keys only");
+        std::fs::write(&path, text + "\n").map_err(Error::io(&path))?;
+        Ok(next.finish()?)
+    }
+
+    /// Puts the best epoch's parameters into `encoder`.
+    pub(super) fn restore_best(&self, encoder: &mut Encoder) -> Result<(), Error> {
+        let file = Weights::open_safetensors(&self.folder.join("best.safetensors"))?;
+        let n = encoder.optimizer_state().0.len();
+        let values = read_flat(&file, "values", n).map_err(|what| Error::ResumeDiffers {
+            checkpoint: self.folder.clone(),
+            what,
+        })?;
+        encoder.restore(&values);
+        Ok(())
+    }
+
+    /// Removes the state of a training that has ended.
+    pub(super) fn remove(&self) -> Result<(), Error> {
+        std::fs::remove_dir_all(&self.folder).map_err(Error::io(&self.folder))
+    }
+}
+
+/// The `n` values of tensor `name`, or what is wrong with it.
+fn read_flat(file: &Weights, name: &str, n: usize) -> Result<Vec<f32>, String> {
+    let tensor = file
+        .get(name)
+        .ok_or_else(|| format!("layout: `{name}` is missing"))?;
+    let mut values = vec![0.0; n];
+    tensor
+        .read_into(&mut values)
+        .map_err(|error| format!("encoder ({error})"))?;
+    Ok(values)
+}
+
+/// The first choice in which two plans differ, with both values.
+fn first_difference(old: &TrainPlan, new: &TrainPlan) -> Option<String> {
+    let object = |plan| serde_json::to_value(plan).expect("a plan has string keys only");
+    let (old, new) = (object(old), object(new));
+    let fields = old.as_object().expect("a plan is an object");
+    let (key, old) = fields
+        .iter()
+        .find(|(key, value)| new.get(key) != Some(value))?;
+    let new = new.get(key).map(ToString::to_string).unwrap_or_default();
+    Some(format!("`{key}` ({old}; now {new})"))
+}
+
+/// SHA-256 of everything the rows say.
+fn rows_digest(parts: &Parts<'_>) -> String {
+    let mut digest = Sha256::new();
+    for label in &parts.labels {
+        digest.update(label);
+        digest.update([0]);
+    }
+    for part in [&parts.train, &parts.dev] {
+        digest.update([1]);
+        for (row, text) in part.texts.iter().enumerate() {
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text);
+            let code = |cell: &Cell| match cell {
+                Cell::No => 0,
+                Cell::Yes => 1,
+                Cell::Unknown => 2,
+            };
+            digest.update(part.row(row).iter().map(code).collect::<Vec<u8>>());
+        }
+    }
+    digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Most memory this process has held, from `/proc/self/status`; `None` where there is no such file.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(epoch: u32, precision: Option<f64>, loss: f64) -> EpochReport {
+        EpochReport {
+            epoch,
+            train_loss: 0.0,
+            dev_loss: Some(loss),
+            dev_macro_average_precision: precision,
+        }
+    }
+
+    #[test]
+    fn the_best_epoch_has_the_highest_precision_then_the_lowest_loss_then_comes_first() {
+        let cases = [
+            ("none yet", vec![], 0),
+            (
+                "highest precision",
+                vec![(Some(0.4), 0.1), (Some(0.6), 0.9), (Some(0.5), 0.1)],
+                2,
+            ),
+            (
+                "tie: lower loss",
+                vec![(Some(0.5), 0.3), (Some(0.5), 0.2)],
+                2,
+            ),
+            ("undefined: lower loss", vec![(None, 0.3), (None, 0.4)], 1),
+            ("all the same: the first", vec![(None, 0.3), (None, 0.3)], 1),
+        ];
+        for (name, epochs, expected) in cases {
+            let epochs = epochs.into_iter().zip(1..);
+            let epochs = epochs.map(|((precision, loss), epoch)| report(epoch, precision, loss));
+            let progress = Progress {
+                epochs: epochs.collect(),
+                ..Progress::default()
+            };
+            assert_eq!(progress.best_epoch(), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What stands before the first update: the parts of the rows, and the encoder with its head.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use multihot_checkpoint::{ModelFolder, Pooling};
+use multihot_encoder::{Encoder, Freeze as EncoderFreeze};
+use multihot_table::Cell;
+
+use super::{
+    Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, loss, split,
+};
+use crate::error::Error;
+use crate::stored::Stored;
+
+/// Largest weight of the yes side that `auto` gives.
+const POSITIVE_WEIGHT_CAP: f32 = 20.0;
+/// Its exponent: between no weighting (0) and balanced classes (1).
+const POSITIVE_WEIGHT_EXPONENT: f32 = 0.5;
+
+/// The rows to learn from and the rows held out, with the labels in the network's order.
+pub(crate) struct Parts<'a> {
+    pub(super) train: Part<'a>,
+    pub(super) dev: Part<'a>,
+    pub(super) labels: Vec<String>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes the dev rows from `job.dev`, or splits them off `job.table`.
+    pub(super) fn split(job: &TrainJob<'a>, folder: &ModelFolder) -> Result<Self, Error> {
+        let (order, labels) = label_order(folder, &job.table.labels);
+        let whole = Part::whole(job.table).with_labels(&order);
+        if let Some(dev) = job.dev {
+            let dev = Part::whole(dev).with_labels(&order);
+            return Ok(Self {
+                train: whole,
+                dev,
+                labels,
+            });
+        }
+        let rows = split::split_dev(&whole.texts, &whole.cells, labels.len(), job.options.seed);
+        let (train, dev) = rows.ok_or_else(|| Error::TooFewRows {
+            source_name: job.table.source.clone(),
+            rows: whole.texts.len(),
+            distinct: whole.texts.iter().collect::<HashSet<_>>().len(),
+        })?;
+        Ok(Self {
+            train: whole.select(&train),
+            dev: whole.select(&dev),
+            labels,
+        })
+    }
+
+    /// What would make a figure undefined or a label unlearnable, a sentence each.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = vec![format!(
+            "{} rows to learn from, {} held out",
+            self.train.texts.len(),
+            self.dev.texts.len()
+        )];
+        for (name, part) in [("train", &self.train), ("dev", &self.dev)] {
+            for (index, label) in self.labels.iter().enumerate() {
+                let missing = match (part.count(index, Cell::Yes), part.count(index, Cell::No)) {
+                    (0, 0) => "known",
+                    (0, _) => "yes",
+                    (_, 0) => "no",
+                    _ => continue,
+                };
+                warnings.push(format!("label `{label}` is never {missing} in {name}"));
+            }
+        }
+        if self.labels.len() == 1 {
+            warnings.push("one label only: this is an ordinary yes/no question".into());
+        }
+        warnings
+    }
+
+    /// The weight of the yes side of each label's loss, where such weights are wanted.
+    pub(super) fn positive_weights(
+        &self,
+        options: &TrainOptions,
+    ) -> Result<Option<Vec<f32>>, Error> {
+        match &options.positive_weights {
+            None => Ok(None),
+            Some(PositiveWeights::Auto) => Ok(Some(loss::positive_weights_auto(
+                &self.train.cells,
+                self.labels.len(),
+                POSITIVE_WEIGHT_CAP,
+                POSITIVE_WEIGHT_EXPONENT,
+            ))),
+            Some(PositiveWeights::ByLabel(weights)) => {
+                for (label, &weight) in weights {
+                    if !self.labels.contains(label) || !weight.is_finite() || weight <= 0.0 {
+                        let known = self.labels.clone();
+                        return Err(Error::PositiveWeight {
+                            label: label.clone(),
+                            weight,
+                            known,
+                        });
+                    }
+                }
+                let weight = |label| weights.get(label).copied().unwrap_or(1.0);
+                Ok(Some(self.labels.iter().map(weight).collect()))
+            }
+        }
+    }
+}
+
+impl Part<'_> {
+    /// The same rows with their cells in another order of labels.
+    fn with_labels(mut self, order: &[usize]) -> Self {
+        let rows = 0..self.texts.len();
+        let cells = rows.flat_map(|row| order.iter().map(move |&label| (row, label)));
+        self.cells = cells.map(|(row, label)| self.row(row)[label]).collect();
+        self
+    }
+
+    fn count(&self, label: usize, wanted: Cell) -> usize {
+        let column = self.cells.iter().skip(label).step_by(self.n_labels);
+        column.filter(|cell| **cell == wanted).count()
+    }
+}
+
+/// The order of labels that `folder`'s head has, where it has just these labels; else the table's.
+fn label_order(folder: &ModelFolder, labels: &[String]) -> (Vec<usize>, Vec<String>) {
+    let own = own_labels(folder).unwrap_or_default();
+    let place = |label: &String| labels.iter().position(|other| other == label);
+    let order: Option<Vec<usize>> = own.iter().map(place).collect();
+    match order {
+        Some(order) if order.len() == labels.len() => (order, own),
+        _ => ((0..labels.len()).collect(), labels.to_vec()),
+    }
+}
+
+/// The labels that the head in `folder` was trained for.
+fn own_labels(folder: &ModelFolder) -> Option<Vec<String>> {
+    match folder.config().multihot() {
+        Some(stored) => serde_json::from_value(stored.get("labels")?.clone()).ok(),
+        None => folder
+            .config()
+            .label_names
+            .clone()
+            .filter(|_| folder.config().is_classifier()),
+    }
+}
+
+/// Loads the encoder; a fresh head starts at the base rates of the training rows.
+pub(super) fn encoder(
+    job: &TrainJob<'_>,
+    folder: &ModelFolder,
+    plan: &TrainPlan,
+    parts: &Parts<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Encoder, Error> {
+    let n_labels = parts.labels.len();
+    let cpu = Arc::clone(&job.cpu);
+    let (mut encoder, report) =
+        Encoder::load(folder, n_labels, plan.pooling, plan.seed, cpu, false)?;
+    report.notes.iter().for_each(|note| observer.note(note));
+    let weights = plan.positive_weights.as_deref();
+    if report.kept_head && own_labels(folder).as_ref() == Some(&parts.labels) {
+        continue_head(folder, plan, &mut encoder, observer)?;
+    } else {
+        if report.kept_head {
+            encoder.restart_output(plan.seed);
+            observer
+                .note("the folder's head answers other labels, so the output layer starts afresh");
+        }
+        let bias = loss::base_rate_bias(&parts.train.cells, n_labels, weights);
+        encoder.set_output_bias(&bias);
+    }
+    if !report.fresh.is_empty() {
+        observer.note(&format!("started afresh: {}", report.fresh.join(", ")));
+    }
+    if plan.pooling == Pooling::Cls && folder.pooling_hint().as_deref() == Some("mean") {
+        observer.note("this encoder was trained with mean pooling: `--pooling mean` may do better");
+    }
+    encoder.freeze(match plan.freeze {
+        Freeze::None => EncoderFreeze::None,
+        Freeze::Embeddings => EncoderFreeze::Embeddings,
+        Freeze::Layers(n) => EncoderFreeze::Layers(n),
+        Freeze::Encoder => EncoderFreeze::Encoder,
+    });
+    Ok(encoder)
+}
+
+/// Takes up a trained head where it stopped: the shift of the loss's weights, which saving
+/// took off the output bias, comes back.
+fn continue_head(
+    folder: &ModelFolder,
+    plan: &TrainPlan,
+    encoder: &mut Encoder,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
+    observer.note("the folder's head answers the same labels, so its training goes on");
+    let stored_shifts = Stored::read(folder)?.map(|stored| stored.shifts);
+    let shifts = plan.shifts(encoder.n_labels());
+    if stored_shifts.is_some_and(|stored| stored != shifts) {
+        observer.note("the weights of the yes side differ from those it was trained with");
+    }
+    // The saved bias answers for unweighted log-odds, so what comes on top are this plan's
+    // shifts: the saved ones where the weights are the same.
+    let bias = encoder
+        .output_bias()
+        .iter()
+        .zip(&shifts)
+        .map(|(bias, shift)| bias + shift);
+    let bias: Vec<f32> = bias.collect();
+    encoder.set_output_bias(&bias);
+    Ok(())
+}

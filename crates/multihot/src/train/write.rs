@@ -1,0 +1,67 @@
+//! The trained model as a folder.
+
+use std::io::Write;
+use std::path::Path;
+
+use multihot_checkpoint::save::{self, NewFolder};
+use multihot_checkpoint::{ModelFolder, Pooling};
+use multihot_encoder::Encoder;
+use multihot_tokenizer::Tokenizer;
+
+use super::EpochReport;
+use crate::error::Error;
+use crate::stored::Stored;
+
+/// The output bias to save: without what the weights of the loss added to the log-odds,
+/// so that a plain sigmoid of the saved network's logits is right.
+pub(super) fn saved_bias(trained: &[f32], shifts: &[f32]) -> Vec<f32> {
+    trained
+        .iter()
+        .zip(shifts)
+        .map(|(bias, shift)| bias - shift)
+        .collect()
+}
+
+/// Writes everything into `out` and puts it in place.
+pub(super) fn model(
+    out: NewFolder,
+    folder: &ModelFolder,
+    tokenizer: &Tokenizer,
+    encoder: &Encoder,
+    stored: &Stored,
+    epochs: &[EpochReport],
+) -> Result<(), Error> {
+    for file in tokenizer.files() {
+        let name = file.file_name().expect("a tokenizer's file has a name");
+        std::fs::copy(&file, out.path().join(name)).map_err(Error::io(&file))?;
+    }
+    let multihot = serde_json::to_value(stored).expect("what is stored has string keys only");
+    let parameters: Vec<_> = encoder
+        .parameters()
+        .iter()
+        .enumerate()
+        .map(|(index, spec)| (spec, encoder.values(index)))
+        .collect();
+    let (dir, config, labels) = (out.path(), folder.config(), &stored.labels);
+    match stored.pooling {
+        Pooling::Cls => {
+            save::write_sequence_classifier(dir, config, labels, multihot, &parameters)?;
+        }
+        Pooling::Mean => {
+            let length = stored.max_length;
+            save::write_sentence_transformers(dir, config, labels, multihot, length, &parameters)?;
+        }
+    }
+    write_epochs(&dir.join("training.jsonl"), epochs)?;
+    Ok(out.finish()?)
+}
+
+/// `training.jsonl`: a line an epoch.
+fn write_epochs(path: &Path, epochs: &[EpochReport]) -> Result<(), Error> {
+    let mut file = std::fs::File::create(path).map_err(Error::io(path))?;
+    for epoch in epochs {
+        let line = serde_json::to_string(epoch).expect("a report has string keys only");
+        writeln!(file, "{line}").map_err(Error::io(path))?;
+    }
+    Ok(())
+}

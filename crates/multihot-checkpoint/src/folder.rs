@@ -117,7 +117,6 @@ impl ModelFolder {
         notes.extend(self.label_count_note());
         notes.extend(self.type_note());
         notes.extend(self.second_file_note());
-        notes.extend(self.length_note());
         notes
     }
 
@@ -157,21 +156,6 @@ impl ModelFolder {
             .find(|name| there(name))?;
         let left = [TORCH, TORCH_INDEX].into_iter().find(|name| there(name))?;
         Some(format!("both {read} and {left} are there; {read} is read"))
-    }
-
-    fn length_note(&self) -> Option<String> {
-        let length = self
-            .optional_object(SENTENCE_BERT)?
-            .get("max_seq_length")?
-            .as_u64()?;
-        let usable = self.config.usable_length();
-        // Ours says the same in its own key; there it is no oddity.
-        (length != usable as u64 && self.config.multihot().is_none()).then(|| {
-            format!(
-                "{SENTENCE_BERT}: `max_seq_length` is {length}; it is shown, never applied (up to \
-                 {usable} tokens are usable)"
-            )
-        })
     }
 
     fn weight_files(&self) -> Result<WeightFiles, CheckpointError> {

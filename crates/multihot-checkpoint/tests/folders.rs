@@ -183,21 +183,12 @@ fn notes_tell_of_halves_and_of_files_left_unread() {
         folder.path().join("pytorch_model.bin"),
     )
     .unwrap();
-    fs::write(
-        folder.path().join("sentence_bert_config.json"),
-        r#"{"max_seq_length": 128}"#,
-    )
-    .unwrap();
     let notes = ModelFolder::open(folder.path(), None)
         .unwrap()
         .notes()
         .join("\n");
     assert!(
         notes.contains("both model.safetensors and pytorch_model.bin are there"),
-        "{notes}"
-    );
-    assert!(
-        notes.contains("`max_seq_length` is 128; it is shown, never applied"),
         "{notes}"
     );
 }

@@ -24,7 +24,10 @@ pub fn run(command: &Command) -> Result<Outcome> {
         Command::Predict(args) => predict::predict(args, out),
         Command::Inspect(args) => inspect::inspect(args, out),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Args::command(), "multihot", out);
+            // Straight into `out`, a write that fails would be a panic.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "multihot", &mut script);
+            out.write_all(&script)?;
             Ok(Outcome::Done)
         }
     }
@@ -49,6 +52,7 @@ fn cpu(machine: &MachineArgs) -> Result<Arc<Cpu>> {
 
 /// One JSON object on one line.
 fn print_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    Ok(writeln!(out)?)
+    // In one go, so that a reader that has gone away shows as what it is.
+    let line = serde_json::to_string(value)?;
+    Ok(writeln!(out, "{line}")?)
 }

@@ -4,6 +4,8 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use crate::screen::say;
+
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -33,9 +35,9 @@ pub fn code(result: anyhow::Result<Outcome>) -> ExitCode {
     if is_broken_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {}", message(&error));
+    say(format_args!("error: {}", message(&error)));
     if let Some(hint) = hint(&error) {
-        eprintln!("hint: {hint}");
+        say(format_args!("hint: {hint}"));
     }
     ExitCode::from(if is_usage(&error) { 2 } else { 1 })
 }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use multihot_checkpoint::{ModelConfig, ModelFolder, ParameterSpec, Pooling, Role, Weights};
+use multihot_checkpoint::{
+    ModelConfig, ModelFolder, ParameterSpec, Pooling, Role, Tensor, Weights,
+};
 use multihot_kernels::{Cpu, random};
 
 use crate::embeddings::Embeddings;
@@ -50,8 +52,11 @@ impl Encoder {
         }
         let config = folder.config().clone();
         let layout = Layout::new(&config, pooling, n_labels);
+        let reader = Reader::new(folder, pooling, seed)?;
+        // Before anything is set aside: a config may promise sizes that the files do not have.
+        reader.check_shapes(&layout)?;
         let mut values = vec![0.0; layout.len()];
-        let report = Reader::new(folder, pooling, seed)?.read(&layout, &mut values)?;
+        let report = reader.read(&layout, &mut values)?;
         let encoder = build(
             config,
             pooling,
@@ -153,8 +158,34 @@ impl<'a> Reader<'a> {
         Ok(report)
     }
 
+    /// Refuses an encoder's parameter that is missing or of another shape than the config says.
+    fn check_shapes(&self, layout: &Layout) -> Result<(), EncoderError> {
+        let is_encoder = |spec: &&ParameterSpec| !spec.is_head();
+        for spec in layout.specs().iter().filter(is_encoder) {
+            let tensor = self.find(spec).ok_or_else(|| self.missing(spec))?;
+            self.check_shape(spec, &tensor)?;
+        }
+        Ok(())
+    }
+
+    fn check_shape(&self, spec: &ParameterSpec, tensor: &Tensor<'_>) -> Result<(), EncoderError> {
+        if tensor.shape == spec.shape {
+            return Ok(());
+        }
+        Err(EncoderError::WrongShape {
+            file: self.file(spec).source().to_owned(),
+            name: tensor.name.to_owned(),
+            found: tensor.shape.to_vec(),
+            expected: spec.shape.clone(),
+        })
+    }
+
     /// Whether the files hold an output layer for this number of labels.
     fn keeps_output(&self, specs: &[ParameterSpec], report: &mut LoadReport) -> bool {
+        // A head for tokens or for multiple choice may have the same names.
+        if !self.config.is_classifier() && self.config.multihot().is_none() {
+            return false;
+        }
         let [.., weight, bias] = specs else {
             return false;
         };
@@ -180,14 +211,7 @@ impl<'a> Reader<'a> {
                 Err(self.missing(spec))
             };
         };
-        if tensor.shape != spec.shape {
-            return Err(EncoderError::WrongShape {
-                file: self.file(spec).source().to_owned(),
-                name: tensor.name.to_owned(),
-                found: tensor.shape.to_vec(),
-                expected: spec.shape.clone(),
-            });
-        }
+        self.check_shape(spec, &tensor)?;
         tensor.read_into(out)?;
         Ok(true)
     }

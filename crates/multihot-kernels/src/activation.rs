@@ -26,7 +26,7 @@ pub enum Activation {
 const CUBIC: f32 = 0.044_715;
 
 /// `sqrt(2 / pi)`.
-const TANH_SCALE: f32 = 0.797_884_56;
+const TANH_SCALE: f32 = 0.797_884_6;
 
 /// `1 / sqrt(2 pi)`.
 const NORMAL_DENSITY: f32 = 0.398_942_3;
@@ -289,7 +289,8 @@ mod tests {
     /// From -20 to 20 in steps of about 0.001, and far beyond.
     fn arguments() -> Vec<f32> {
         let near = (-20_000..=20_000).map(|i| i as f32 * 0.001_003);
-        near.chain([-1e30, -1000.0, -88.0, 88.0, 1000.0, 1e30]).collect()
+        near.chain([-1e30, -1000.0, -88.0, 88.0, 1000.0, 1e30])
+            .collect()
     }
 
     #[test]
@@ -304,7 +305,10 @@ mod tests {
                     let expected = reference(function, f64::from(*x));
                     let bound = 3e-7 * f64::from(x.abs()).clamp(0.1, 1e30);
                     let distance = (f64::from(out) - expected).abs();
-                    assert!(distance <= bound, "{isa}, {function:?}({x}) = {out}, not {expected}");
+                    assert!(
+                        distance <= bound,
+                        "{isa}, {function:?}({x}) = {out}, not {expected}"
+                    );
                 }
             }
         }
@@ -316,14 +320,20 @@ mod tests {
             let cpu = Cpu::new(isa, 2);
             for function in ALL {
                 // Relu has no slope at 0.
-                let x: Vec<f32> = arguments().into_iter().filter(|x| x.abs() < 100.0).collect();
+                let x: Vec<f32> = arguments()
+                    .into_iter()
+                    .filter(|x| x.abs() < 100.0)
+                    .collect();
                 let x: Vec<f32> = x.into_iter().filter(|x| x.abs() > 1e-4).collect();
                 let mut d_x = vec![f32::NAN; x.len()];
                 activation_backward(&cpu, function, &x, &vec![2.0; x.len()], &mut d_x);
                 for (x, d_x) in x.iter().zip(d_x) {
                     let expected = 2.0 * difference(function, f64::from(*x));
                     let distance = (f64::from(d_x) - expected).abs();
-                    assert!(distance <= 4e-6, "{isa}, {function:?}'({x}): {d_x}, not {expected}");
+                    assert!(
+                        distance <= 4e-6,
+                        "{isa}, {function:?}'({x}): {d_x}, not {expected}"
+                    );
                 }
             }
         }

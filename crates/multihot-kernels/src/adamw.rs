@@ -197,10 +197,16 @@ mod tests {
         for isa in Isa::supported() {
             let cpu = Cpu::new(isa, 1);
             for gradient_scale in [1.0, 0.25] {
-                let settings = AdamW { gradient_scale, ..SETTINGS };
+                let settings = AdamW {
+                    gradient_scale,
+                    ..SETTINGS
+                };
                 let (mut value, mut m, mut v) = ([1.0], [0.0], [0.0]);
                 for (i, gradient) in gradients.iter().enumerate() {
-                    let settings = AdamW { step: i as u64 + 1, ..settings };
+                    let settings = AdamW {
+                        step: i as u64 + 1,
+                        ..settings
+                    };
                     adamw(&cpu, &settings, &mut value, &[*gradient], &mut m, &mut v);
                 }
                 let expected = reference(settings, &gradients);
@@ -215,7 +221,14 @@ mod tests {
         // 1 - 0.1 * 0.01 by decay, then 0.1 against the sign of the gradient.
         let cpu = Cpu::new(Isa::supported()[0], 1);
         let mut values = [1.0, 1.0];
-        adamw(&cpu, &SETTINGS, &mut values, &[3.0, -0.01], &mut [0.0; 2], &mut [0.0; 2]);
+        adamw(
+            &cpu,
+            &SETTINGS,
+            &mut values,
+            &[3.0, -0.01],
+            &mut [0.0; 2],
+            &mut [0.0; 2],
+        );
         assert!((values[0] - 0.899).abs() < 1e-6, "{values:?}");
         assert!((values[1] - 1.099).abs() < 1e-6, "{values:?}");
     }
@@ -226,7 +239,10 @@ mod tests {
             let gradients: Vec<f32> = (0..len).map(|i| (i as f32).sin()).collect();
             let mut values: Vec<f32> = (0..len).map(|i| (i as f32).cos()).collect();
             let (mut m, mut v) = (vec![0.1; len], vec![0.2; len]);
-            let settings = AdamW { step: 7, ..SETTINGS };
+            let settings = AdamW {
+                step: 7,
+                ..SETTINGS
+            };
             adamw(cpu, &settings, &mut values, &gradients, &mut m, &mut v);
             [values, m, v].concat()
         };
@@ -235,7 +251,10 @@ mod tests {
                 let expected = run(&Cpu::new(Isa::supported()[0], 1), len);
                 let actual = run(&Cpu::new(isa, 3), len);
                 for (i, (a, e)) in actual.iter().zip(&expected).enumerate() {
-                    assert!((a - e).abs() <= 5e-7, "{isa}, length {len}, at {i}: {a} vs {e}");
+                    assert!(
+                        (a - e).abs() <= 5e-7,
+                        "{isa}, length {len}, at {i}: {a} vs {e}"
+                    );
                 }
             }
         }
@@ -245,9 +264,19 @@ mod tests {
     fn nothing_moves_without_gradient_decay_and_moments() {
         for isa in Isa::supported() {
             let cpu = Cpu::new(isa, 1);
-            let settings = AdamW { weight_decay: 0.0, ..SETTINGS };
+            let settings = AdamW {
+                weight_decay: 0.0,
+                ..SETTINGS
+            };
             let mut values = [1.0, -2.0];
-            adamw(&cpu, &settings, &mut values, &[0.0; 2], &mut [0.0; 2], &mut [0.0; 2]);
+            adamw(
+                &cpu,
+                &settings,
+                &mut values,
+                &[0.0; 2],
+                &mut [0.0; 2],
+                &mut [0.0; 2],
+            );
             assert_eq!(values, [1.0, -2.0]);
         }
     }

@@ -335,6 +335,26 @@ impl<'a> Part<'a> {
     }
 }
 
+/// [`Multiply`] inside a kernel.
+#[inline(always)]
+fn multiply<L: Lanes>(
+    lanes: L,
+    a: Strided<'_>,
+    b: Panels<'_>,
+    begin: Begin<'_>,
+    out: Rectangle<'_>,
+) {
+    let copy = &mut [];
+    Multiply {
+        a,
+        b,
+        begin,
+        out,
+        copy,
+    }
+    .fast(lanes);
+}
+
 struct Forward<'a> {
     cpu: &'a Cpu,
     part: Part<'a>,
@@ -380,15 +400,8 @@ impl Kernel for Forward<'_> {
             let rows = first..part.len.min(first + QUERIES);
             let scores = &mut scores[..rows.len() * part.len];
             let out = Rectangle::whole(scores, part.len);
-            let a = part.queries().from_row(first);
-            Multiply {
-                a,
-                b: keys,
-                begin: Begin::Zero,
-                out,
-                copy: &mut [],
-            }
-            .fast(lanes);
+            let a = part.queries().at_row(first);
+            multiply(lanes, a, keys, Begin::Zero, out);
             for (i, p) in rows.clone().zip(scores.chunks_mut(part.len)) {
                 let log_sum_exp = softmax(lanes, part.scale, p);
                 if let Some(all) = &mut self.log_sum_exp {
@@ -399,14 +412,7 @@ impl Kernel for Forward<'_> {
                 }
             }
             let (a, out) = (Strided::rows(scores, part.len), self.out.part(rows));
-            Multiply {
-                a,
-                b: values,
-                begin: Begin::Zero,
-                out,
-                copy: &mut [],
-            }
-            .fast(lanes);
+            multiply(lanes, a, values, Begin::Zero, out);
         }
     }
 }
@@ -533,33 +539,29 @@ impl Backward<'_> {
         let (n, len) = (rows.len(), part.len);
         let by_column_len = self.cpu.isa().panels_len(part.head_dim, n);
         let mut scratch = self.cpu.scratch(2 * n * len + 2 * by_column_len);
-        let (p, rest) = scratch.split_at_mut(n * len);
-        let (d, rest) = rest.split_at_mut(n * len);
-        let (queries, d_outs) = rest.split_at_mut(by_column_len);
+        // The panels first, so that they start at cache lines.
+        let (queries, rest) = scratch.split_at_mut(by_column_len);
+        let (d_outs, rest) = rest.split_at_mut(by_column_len);
+        let (p, d) = rest.split_at_mut(n * len);
 
-        let query = part.queries().from_row(rows.start);
-        let d_out = part.d_outs(self.d_out).from_row(rows.start);
+        let query = part.queries().at_row(rows.start);
+        let d_out = part.d_outs(self.d_out).at_row(rows.start);
         let queries = part.pack_columns(lanes, query, n, queries);
         let d_outs = part.pack_columns(lanes, d_out, n, d_outs);
-        let begin = Begin::Zero;
-        let out = Rectangle::whole(p, len);
-        Multiply {
-            a: query,
-            b: panels.keys,
-            begin,
-            out,
-            copy: &mut [],
-        }
-        .fast(lanes);
-        let out = Rectangle::whole(d, len);
-        Multiply {
-            a: d_out,
-            b: panels.values,
-            begin,
-            out,
-            copy: &mut [],
-        }
-        .fast(lanes);
+        multiply(
+            lanes,
+            query,
+            panels.keys,
+            Begin::Zero,
+            Rectangle::whole(p, len),
+        );
+        multiply(
+            lanes,
+            d_out,
+            panels.values,
+            Begin::Zero,
+            Rectangle::whole(d, len),
+        );
         for (i, (p, d)) in rows.clone().zip(p.chunks_mut(len).zip(d.chunks_mut(len))) {
             let log_sum_exp = self.log_sum_exp[part.query_index(i)];
             score_gradients(lanes, part.scale, log_sum_exp, part.mask(i), p, d);
@@ -571,34 +573,10 @@ impl Backward<'_> {
             Begin::Out
         };
         let (p, s) = (Strided::columns(p, len), Strided::columns(d, len));
-        let out = self.d_v.reborrow();
-        Multiply {
-            a: p,
-            b: d_outs,
-            begin,
-            out,
-            copy: &mut [],
-        }
-        .fast(lanes);
-        let out = self.d_k.reborrow();
-        Multiply {
-            a: s,
-            b: queries,
-            begin,
-            out,
-            copy: &mut [],
-        }
-        .fast(lanes);
-        let (a, out) = (Strided::rows(d, len), self.d_q.part(rows));
-        let begin = Begin::Zero;
-        Multiply {
-            a,
-            b: panels.keys_by_column,
-            begin,
-            out,
-            copy: &mut [],
-        }
-        .fast(lanes);
+        multiply(lanes, p, d_outs, begin, self.d_v.reborrow());
+        multiply(lanes, s, queries, begin, self.d_k.reborrow());
+        let (s, d_q) = (Strided::rows(d, len), self.d_q.part(rows));
+        multiply(lanes, s, panels.keys_by_column, Begin::Zero, d_q);
     }
 }
 
@@ -677,7 +655,10 @@ mod tests {
         for row in shape.row_starts.windows(2) {
             for (i, head) in (row[0]..row[1]).flat_map(|i| (0..heads).map(move |h| (i, h))) {
                 let score = |j| {
-                    let products = at(0, i, head).iter().zip(at(1, j, head)).map(|(q, k)| q * k);
+                    let products = at(0, i, head)
+                        .iter()
+                        .zip(at(1, j, head))
+                        .map(|(q, k)| q * k);
                     products.sum::<f64>() / (dim as f64).sqrt()
                 };
                 let sum: f64 = (row[0]..row[1]).map(|j| score(j).exp()).sum();
@@ -687,7 +668,10 @@ mod tests {
                 for j in row[0]..row[1] {
                     let factor = mask.map_or(1.0, |m| m.factor((j - row[0]) as u32));
                     let p = score(j).exp() / sum * f64::from(factor);
-                    mixed.iter_mut().zip(at(2, j, head)).for_each(|(m, v)| *m += p * v);
+                    mixed
+                        .iter_mut()
+                        .zip(at(2, j, head))
+                        .for_each(|(m, v)| *m += p * v);
                 }
                 out.extend(mixed);
             }
@@ -695,8 +679,14 @@ mod tests {
         (out, log_sum_exp)
     }
 
-    const LENGTHS: [&[usize]; 6] =
-        [&[], &[0], &[1], &[2, 0, 7], &[1, 16, 17, 31, 33], &[47, 48, 49, 100]];
+    const LENGTHS: [&[usize]; 6] = [
+        &[],
+        &[0],
+        &[1],
+        &[2, 0, 7],
+        &[1, 16, 17, 31, 33],
+        &[47, 48, 49, 100],
+    ];
 
     const DROPOUTS: [Option<Dropout>; 2] = [None, Some(Dropout { share: 0.3, key: 5 })];
 
@@ -707,7 +697,11 @@ mod tests {
             for lengths in LENGTHS {
                 let row_starts = starts(lengths);
                 for (n_heads, head_dim) in [(1, 1), (2, 5), (3, 16), (2, 33), (1, 64)] {
-                    let shape = AttentionShape { row_starts: &row_starts, n_heads, head_dim };
+                    let shape = AttentionShape {
+                        row_starts: &row_starts,
+                        n_heads,
+                        head_dim,
+                    };
                     for dropout in DROPOUTS {
                         check_forward(&cpu, shape, dropout);
                     }
@@ -735,7 +729,11 @@ mod tests {
     #[test]
     fn large_scores_stay_finite() {
         for isa in Isa::supported() {
-            let shape = AttentionShape { row_starts: &[0, 3], n_heads: 1, head_dim: 1 };
+            let shape = AttentionShape {
+                row_starts: &[0, 3],
+                n_heads: 1,
+                head_dim: 1,
+            };
             // Scores of up to 1e6, whose exponentials are infinite.
             let qkv = [1e3, 1e3, 1.0, 1e3, -1e3, 2.0, -1e3, 0.0, 3.0];
             let mut out = [0.0; 3];
@@ -750,7 +748,11 @@ mod tests {
         let row_starts = starts(&lengths);
         let (n_heads, head_dim) = (3, 20);
         let width = n_heads * head_dim;
-        let shape = AttentionShape { row_starts: &row_starts, n_heads, head_dim };
+        let shape = AttentionShape {
+            row_starts: &row_starts,
+            n_heads,
+            head_dim,
+        };
         let qkv = values(1, shape.tokens() * 3 * width);
         for isa in Isa::supported() {
             for threads in [1, 3] {
@@ -758,11 +760,18 @@ mod tests {
                 let mut out = vec![0.0; shape.tokens() * width];
                 attention(&cpu, shape, &qkv, None, &mut out, None);
                 for row in row_starts.windows(2) {
-                    let alone = AttentionShape { row_starts: &[0, row[1] - row[0]], ..shape };
+                    let alone = AttentionShape {
+                        row_starts: &[0, row[1] - row[0]],
+                        ..shape
+                    };
                     let qkv = &qkv[row[0] * 3 * width..row[1] * 3 * width];
                     let mut expected = vec![0.0; (row[1] - row[0]) * width];
                     attention(&Cpu::new(isa, 1), alone, qkv, None, &mut expected, None);
-                    assert_eq!(out[row[0] * width..row[1] * width], expected, "{isa}, {row:?}");
+                    assert_eq!(
+                        out[row[0] * width..row[1] * width],
+                        expected,
+                        "{isa}, {row:?}"
+                    );
                 }
             }
         }
@@ -776,7 +785,11 @@ mod tests {
                 [(&[1, 3, 0, 2][..], 2, 3), (&[17], 1, 5), (&[2, 5], 1, 17)]
             {
                 let row_starts = starts(lengths);
-                let shape = AttentionShape { row_starts: &row_starts, n_heads, head_dim };
+                let shape = AttentionShape {
+                    row_starts: &row_starts,
+                    n_heads,
+                    head_dim,
+                };
                 for dropout in DROPOUTS {
                     check_gradient(&cpu, shape, dropout);
                 }
@@ -802,7 +815,11 @@ mod tests {
             let slope = (above - loss(&wide)) / (2.0 * STEP);
             wide[i] = middle;
             let close = (f64::from(*d) - slope).abs() < 2e-5;
-            assert!(close, "{}, {shape:?}, {dropout:?}, at {i}: {d} vs {slope}", cpu.isa());
+            assert!(
+                close,
+                "{}, {shape:?}, {dropout:?}, at {i}: {d} vs {slope}",
+                cpu.isa()
+            );
         }
     }
 
@@ -825,7 +842,11 @@ mod tests {
     #[test]
     fn gradients_of_every_instruction_set_agree_with_scalar() {
         let row_starts = starts(&[100, 48, 49, 33]);
-        let shape = AttentionShape { row_starts: &row_starts, n_heads: 2, head_dim: 24 };
+        let shape = AttentionShape {
+            row_starts: &row_starts,
+            n_heads: 2,
+            head_dim: 24,
+        };
         let (tokens, width) = (shape.tokens(), shape.width());
         let (qkv, d_out) = (values(1, tokens * 3 * width), values(2, tokens * width));
         for dropout in DROPOUTS {

@@ -349,8 +349,14 @@ mod tests {
         let mean = x.iter().sum::<f64>() / n;
         let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
         let scale = 1.0 / (variance + epsilon).sqrt();
-        let parameters = weight.iter().zip(bias).map(|(w, b)| (f64::from(*w), f64::from(*b)));
-        x.iter().zip(parameters).map(|(x, (w, b))| (x - mean) * scale * w + b).collect()
+        let parameters = weight
+            .iter()
+            .zip(bias)
+            .map(|(w, b)| (f64::from(*w), f64::from(*b)));
+        x.iter()
+            .zip(parameters)
+            .map(|(x, (w, b))| (x - mean) * scale * w + b)
+            .collect()
     }
 
     fn widen(x: &[f32]) -> Vec<f64> {
@@ -366,19 +372,29 @@ mod tests {
             for width in (1..=67).chain([384]) {
                 let x = values(1, 3 * width);
                 let (weight, bias) = (values(2, width), values(3, width));
-                let norm = LayerNorm { weight: &weight, bias: &bias, epsilon: EPSILON };
+                let norm = LayerNorm {
+                    weight: &weight,
+                    bias: &bias,
+                    epsilon: EPSILON,
+                };
                 let (mut out, mut statistics) = (vec![f32::NAN; x.len()], vec![f32::NAN; 6]);
                 layer_norm(&cpu, &x, norm, &mut out, Some(&mut statistics));
                 let rows = x.chunks(width).zip(out.chunks(width));
                 for ((x, out), statistics) in rows.zip(statistics.chunks(2)) {
                     let x = widen(x);
                     let mean = x.iter().sum::<f64>() / width as f64;
-                    assert!((f64::from(statistics[0]) - mean).abs() < 1e-6, "{isa}, {width}");
+                    assert!(
+                        (f64::from(statistics[0]) - mean).abs() < 1e-6,
+                        "{isa}, {width}"
+                    );
                     let expected = reference(&x, &weight, &bias, f64::from(EPSILON));
                     for (o, e) in out.iter().zip(expected) {
                         // A row of two close values is scaled up by some hundreds.
                         let bound = 1e-6 + 1e-6 * f64::from(statistics[1]);
-                        assert!((f64::from(*o) - e).abs() < 3.0 * bound, "{isa}, {width}: {o}, {e}");
+                        assert!(
+                            (f64::from(*o) - e).abs() < 3.0 * bound,
+                            "{isa}, {width}: {o}, {e}"
+                        );
                     }
                 }
             }
@@ -388,7 +404,11 @@ mod tests {
     #[test]
     fn no_rows_are_fine() {
         for isa in Isa::supported() {
-            let norm = LayerNorm { weight: &[1.0], bias: &[0.0], epsilon: EPSILON };
+            let norm = LayerNorm {
+                weight: &[1.0],
+                bias: &[0.0],
+                epsilon: EPSILON,
+            };
             layer_norm(&Cpu::new(isa, 2), &[], norm, &mut [], Some(&mut []));
         }
     }
@@ -398,7 +418,11 @@ mod tests {
         for isa in Isa::supported() {
             let x: Vec<f32> = (0..32).map(|i| 1000.0 + (i % 2) as f32).collect();
             let (weight, bias) = (vec![1.0; 32], vec![0.0; 32]);
-            let norm = LayerNorm { weight: &weight, bias: &bias, epsilon: 0.0 };
+            let norm = LayerNorm {
+                weight: &weight,
+                bias: &bias,
+                epsilon: 0.0,
+            };
             let mut out = vec![0.0; 32];
             layer_norm(&Cpu::new(isa, 1), &x, norm, &mut out, None);
             let expected: Vec<f32> = (0..32).map(|i| [-1.0, 1.0][i % 2]).collect();
@@ -411,15 +435,29 @@ mod tests {
         for isa in Isa::supported() {
             let width = 50;
             let (x, weight, bias) = (values(1, 100 * width), values(2, width), values(3, width));
-            let norm = LayerNorm { weight: &weight, bias: &bias, epsilon: EPSILON };
+            let norm = LayerNorm {
+                weight: &weight,
+                bias: &bias,
+                epsilon: EPSILON,
+            };
             let mut alone = vec![0.0; x.len()];
             for (x, out) in x.chunks(width).zip(alone.chunks_mut(width)) {
                 layer_norm(&Cpu::new(isa, 1), x, norm, out, None);
             }
             for (threads, rows) in [(1, 2), (1, 31), (3, 1), (3, 33), (2, 100)] {
                 let mut out = vec![0.0; rows * width];
-                layer_norm(&Cpu::new(isa, threads), &x[..rows * width], norm, &mut out, None);
-                assert_eq!(out, alone[..rows * width], "{isa}, {threads} threads, {rows} rows");
+                layer_norm(
+                    &Cpu::new(isa, threads),
+                    &x[..rows * width],
+                    norm,
+                    &mut out,
+                    None,
+                );
+                assert_eq!(
+                    out,
+                    alone[..rows * width],
+                    "{isa}, {threads} threads, {rows} rows"
+                );
             }
         }
     }
@@ -439,17 +477,31 @@ mod tests {
         const STEP: f64 = 1e-5;
         let (x, d_out) = (values(1, ROWS * width), values(4, ROWS * width));
         let (weight, bias) = (values(2, width), values(3, width));
-        let norm = LayerNorm { weight: &weight, bias: &bias, epsilon: 0.1 };
+        let norm = LayerNorm {
+            weight: &weight,
+            bias: &bias,
+            epsilon: 0.1,
+        };
         let (mut out, mut statistics) = (vec![0.0; x.len()], vec![0.0; 2 * ROWS]);
         layer_norm(cpu, &x, norm, &mut out, Some(&mut statistics));
         let mut d_x = vec![f32::NAN; x.len()];
         let (mut d_weight, mut d_bias) = (vec![1.0; width], vec![1.0; width]);
         layer_norm_backward(
-            cpu, &x, &statistics, &weight, &d_out, &mut d_x, &mut d_weight, &mut d_bias,
+            cpu,
+            &x,
+            &statistics,
+            &weight,
+            &d_out,
+            &mut d_x,
+            &mut d_weight,
+            &mut d_bias,
         );
         let loss = |row: usize, x: &[f64]| -> f64 {
             let out = reference(x, &weight, &bias, f64::from(norm.epsilon));
-            out.iter().zip(&d_out[row * width..]).map(|(o, d)| o * f64::from(*d)).sum()
+            out.iter()
+                .zip(&d_out[row * width..])
+                .map(|(o, d)| o * f64::from(*d))
+                .sum()
         };
         for (i, d) in d_x.iter().enumerate() {
             let (row, column) = (i / width, i % width);
@@ -458,7 +510,11 @@ mod tests {
             let above = loss(row, &x);
             x[column] -= 2.0 * STEP;
             let slope = (above - loss(row, &x)) / (2.0 * STEP);
-            assert!((f64::from(*d) - slope).abs() < 1e-5, "{}, {width}: {d}, {slope}", cpu.isa());
+            assert!(
+                (f64::from(*d) - slope).abs() < 1e-5,
+                "{}, {width}: {d}, {slope}",
+                cpu.isa()
+            );
         }
         // The parameters enter linearly: their gradients are sums over the rows.
         for column in 0..width {
@@ -471,8 +527,14 @@ mod tests {
                 sum_weight += d * normal[column];
                 sum_bias += d;
             }
-            assert!((f64::from(d_weight[column]) - sum_weight).abs() < 1e-5, "{width}");
-            assert!((f64::from(d_bias[column]) - sum_bias).abs() < 1e-5, "{width}");
+            assert!(
+                (f64::from(d_weight[column]) - sum_weight).abs() < 1e-5,
+                "{width}"
+            );
+            assert!(
+                (f64::from(d_bias[column]) - sum_bias).abs() < 1e-5,
+                "{width}"
+            );
         }
     }
 }

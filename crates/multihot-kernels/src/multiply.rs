@@ -40,7 +40,7 @@ impl<'a> Strided<'a> {
     }
 
     /// The matrix from row `row` on.
-    pub(crate) fn from_row(self, row: usize) -> Self {
+    pub(crate) fn at_row(self, row: usize) -> Self {
         Strided {
             values: self.values.get(row * self.row_step..).unwrap_or(&[]),
             ..self
@@ -48,7 +48,7 @@ impl<'a> Strided<'a> {
     }
 
     /// The matrix from position `k` of the sums on.
-    fn from_position(self, k: usize) -> Self {
+    fn at_position(self, k: usize) -> Self {
         Strided {
             values: self.values.get(k * self.k_step..).unwrap_or(&[]),
             ..self
@@ -139,7 +139,7 @@ impl Pack<'_> {
         for (panel, out) in self.out.chunks_exact_mut(panel_len).enumerate() {
             let first = panel * width;
             let filled = width.min(self.columns - first);
-            let source = self.source.from_row(first);
+            let source = self.source.at_row(first);
             source.assert_holds(filled, self.depth);
             pack(source, filled, out);
         }
@@ -207,7 +207,7 @@ pub(crate) fn pack(cpu: &Cpu, source: Strided<'_>, columns: usize, depth: usize,
     let width = isa.panel_columns();
     cpu.pool()
         .for_each_chunk(out, (width * depth).max(1), |panel, out| {
-            let source = source.from_row(panel * width);
+            let source = source.at_row(panel * width);
             let columns = width.min(columns - panel * width);
             isa.run(Pack {
                 source,
@@ -226,8 +226,8 @@ pub(crate) struct Multiply<'a> {
     pub(crate) b: Panels<'a>,
     pub(crate) begin: Begin<'a>,
     pub(crate) out: Rectangle<'a>,
-    /// Room for a part of `a`, or none. Worth it where `a` does not have the positions of a sum
-    /// side by side, and the columns are many.
+    /// Room for a part of `a`, or none. Worth it where `a` has the rows side by side instead of
+    /// the positions of a sum, and the columns are many.
     pub(crate) copy: &'a mut [f32],
 }
 
@@ -292,9 +292,9 @@ impl Kernel for Multiply<'_> {
     }
 }
 
-/// How much of the sums is worked on at a time: a panel's part of this depth and a tile's rows fit
-/// the first cache together.
-const DEPTH: usize = 256;
+/// How much of the sums is worked on at a time: a panel's part of this depth stays in the nearest
+/// caches for all rows of a task, and the 384 of small models go in one piece.
+const DEPTH: usize = 384;
 
 /// What the sums of a tile start from without bias; as many as the widest panel has columns.
 static ZEROS: [f32; 32] = [0.0; 32];
@@ -319,7 +319,7 @@ impl Multiply<'_> {
         let (rows, columns, stride) = (self.out.rows(), self.out.columns(), self.out.stride());
         let copied = self.copy_len(rows, range.len()) <= self.copy.len();
         if copied {
-            self.copy_rows::<L>(range.clone());
+            self.copy_rows(lanes, range.clone());
         }
         for column in (0..columns).step_by(width) {
             let filled = width.min(columns - column);
@@ -329,7 +329,7 @@ impl Multiply<'_> {
                 let tile_rows = tile_rows::<L>(rows - row);
                 let a = match copied {
                     true => Strided::columns(&self.copy[row * range.len()..], tile_rows),
-                    false => self.a.from_row(row).from_position(range.start),
+                    false => self.a.at_row(row).at_position(range.start),
                 };
                 // SAFETY: inside `out`.
                 let out = unsafe { self.out.as_mut_ptr().add(row * stride + column) };
@@ -341,7 +341,16 @@ impl Multiply<'_> {
                 // SAFETY: inside `b`, as the caller promises.
                 let b = unsafe { self.b.values.as_ptr().add(panel) };
                 let depth = range.len();
-                let tile = Tile { a, b, depth, begin, begin_stride, out, stride, columns: filled };
+                let tile = Tile {
+                    a,
+                    b,
+                    depth,
+                    begin,
+                    begin_stride,
+                    out,
+                    stride,
+                    columns: filled,
+                };
                 // SAFETY: the caller promises what the tile reads, and `out` is exclusive.
                 unsafe { tile.run_rows(lanes, tile_rows) };
                 row += tile_rows;
@@ -352,26 +361,27 @@ impl Multiply<'_> {
     /// How many values a copy of the left matrix takes; none is made where it would not help.
     #[inline(always)]
     fn copy_len(&self, rows: usize, depth: usize) -> usize {
-        if self.a.k_step == 1 {
-            usize::MAX
-        } else {
+        if self.a.row_step == 1 {
             rows * depth
+        } else {
+            usize::MAX
         }
     }
 
     /// Copies the positions `range` of the left matrix, tile by tile, to where the values that
     /// are used together stand together.
     #[inline(always)]
-    fn copy_rows<L: Lanes>(&mut self, range: Range<usize>) {
+    fn copy_rows<L: Lanes>(&mut self, lanes: L, range: Range<usize>) {
         let rows = self.out.rows();
         let mut row = 0;
         while row < rows {
             let tile_rows = tile_rows::<L>(rows - row);
-            let a = self.a.from_row(row).from_position(range.start);
+            let a = self.a.at_row(row).at_position(range.start);
             let copy = &mut self.copy[row * range.len()..(row + tile_rows) * range.len()];
             for (k, copy) in copy.chunks_exact_mut(tile_rows).enumerate() {
-                for (i, copy) in copy.iter_mut().enumerate() {
-                    *copy = a.values[k * a.k_step + i * a.row_step];
+                let values = &a.values[k * a.k_step..][..tile_rows];
+                for (values, copy) in values.chunks(L::WIDTH).zip(copy.chunks_mut(L::WIDTH)) {
+                    lanes.store(lanes.load(values), copy);
                 }
             }
             row += tile_rows;
@@ -482,10 +492,14 @@ pub(crate) fn multiply(
                 Begin::Bias(bias) => Begin::Bias(&bias[columns.clone()]),
                 other => other,
             };
-            let (a, b) = (a.from_row(row), b.part(isa, columns.clone()));
+            let (a, b) = (a.at_row(row), b.part(isa, columns.clone()));
             // SAFETY: no other task has this row and this column.
             let out = unsafe { grid.rectangle(rows, columns) };
-            let copy_len = if a.k_step == 1 { 0 } else { task_rows * DEPTH };
+            let copy_len = if a.row_step == 1 {
+                task_rows * DEPTH
+            } else {
+                0
+            };
             let copy = &mut cpu.scratch(copy_len);
             isa.run(Multiply {
                 a,

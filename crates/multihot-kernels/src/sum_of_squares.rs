@@ -53,7 +53,11 @@ mod tests {
             for len in (0..=67).chain([PART - 1, PART, PART + 1, 4 * PART + 3]) {
                 let x = vec![0.5; len];
                 // Powers of two: exact in any order.
-                assert_eq!(sum_of_squares(&cpu, &x), len as f64 / 4.0, "{isa}, length {len}");
+                assert_eq!(
+                    sum_of_squares(&cpu, &x),
+                    len as f64 / 4.0,
+                    "{isa}, length {len}"
+                );
             }
         }
     }

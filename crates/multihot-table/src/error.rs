@@ -183,7 +183,7 @@ pub enum TableError {
 
     /// Predictions that could not be written.
     #[error("cannot write the predictions: {0}")]
-    Write(io::Error),
+    Write(#[source] io::Error),
 }
 
 impl TableError {

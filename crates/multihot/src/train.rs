@@ -227,6 +227,7 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
         &stored,
         &run.progress.epochs,
     )?;
+    observer.note(&write::layout(&folder, run.plan.pooling));
     if !interrupted {
         checkpoint.remove()?;
     }
@@ -417,7 +418,9 @@ impl TrainPlan {
     /// The optimizer's settings at update `step`, from 1.
     fn step(&self, step: u64) -> StepPlan {
         // Transformers counts the updates already made.
-        let factor = self.schedule.factor(step - 1, self.steps, self.warmup_steps) as f32;
+        let factor = self
+            .schedule
+            .factor(step - 1, self.steps, self.warmup_steps) as f32;
         StepPlan {
             learning_rate: self.learning_rate * factor,
             head_learning_rate: self.head_learning_rate * factor,

@@ -8,6 +8,7 @@ use multihot::{Classifier, ReadOptions, Source};
 use super::{cpu, print_json};
 use crate::args::EvaluateArgs;
 use crate::exit::Outcome;
+use crate::screen::say;
 
 /// Runs `evaluate` and writes the report to `out`.
 pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
@@ -21,7 +22,7 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
         ..options
     };
     let table = multihot::read(&Source::from(args.table.as_str()), &options)?;
-    eprintln!("{}", table.detection());
+    say(table.detection());
     let evaluation = classifier.evaluate(&table)?;
     if args.json {
         print_json(out, &evaluation)?

@@ -1,15 +1,18 @@
 //! `multihot predict`.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use multihot::{Classifier, Format, PredictOptions, PredictSummary, Source, TextRows};
+use tempfile::NamedTempFile;
 
 use super::{cpu, print_json};
 use crate::args::PredictArgs;
 use crate::exit::Outcome;
 use crate::screen::progress::RowsScreen;
+use crate::screen::say;
 
 /// Runs `predict` and writes the answers to `--output`, else to `out`.
 pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
@@ -29,17 +32,21 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         Some(path) => to_file(&classifier, rows, path, options)?,
     };
     if summary.truncated > 0 {
-        eprintln!(
+        say(format_args!(
             "warning: {} of {} texts are longer than {} tokens and were cut",
             summary.truncated,
             summary.rows,
             classifier.max_length()
-        );
+        ));
     }
     if args.json {
         print_json(out, &summary)?;
     } else if let Some(path) = &args.output {
-        eprintln!("{} rows written to {}", summary.rows, path.display());
+        say(format_args!(
+            "{} rows written to {}",
+            summary.rows,
+            path.display()
+        ));
     }
     Ok(Outcome::Done)
 }
@@ -80,17 +87,37 @@ fn to_file(
     path: &Path,
     options: PredictOptions,
 ) -> Result<PredictSummary> {
-    let folder = path
+    let cannot = || format!("{}: cannot be written", path.display());
+    // Where a link leads, not the link.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if target.exists() && !target.is_file() {
+        // A device or a pipe takes what is written; nothing can stand in its place.
+        let out = File::create(&target).with_context(cannot)?;
+        return run(classifier, rows, BufWriter::new(out), options, true);
+    }
+    let folder = target
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    let cannot = || format!("{}: cannot be written", path.display());
-    let mut file =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
-    let mut out = BufWriter::new(file.as_file_mut());
-    let summary = run(classifier, rows, &mut out, options, true)?;
-    out.flush().with_context(cannot)?;
-    drop(out);
+    let mut file = temporary_file(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
+    let summary = run(
+        classifier,
+        rows,
+        BufWriter::new(file.as_file_mut()),
+        options,
+        true,
+    )?;
     file.as_file().sync_all().with_context(cannot)?;
-    file.persist(path).with_context(cannot)?;
+    file.persist(&target).with_context(cannot)?;
     Ok(summary)
+}
+
+/// A file in `folder` that goes away unless it is kept, readable by whom a new file is.
+fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }

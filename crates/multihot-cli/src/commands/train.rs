@@ -15,13 +15,14 @@ use super::{cpu, print_json};
 use crate::args::TrainArgs;
 use crate::exit::Outcome;
 use crate::screen::progress::TrainScreen;
+use crate::screen::say;
 
 /// Runs `train` and writes what it came to to `out`.
 pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
     let options = options(args)?;
     let cpu = cpu(&args.machine)?;
     let table = multihot::read(&Source::from(args.table.as_str()), &args.read.options())?;
-    eprintln!("{}", table.detection());
+    say(table.detection());
     let dev = args
         .dev
         .as_deref()
@@ -62,7 +63,7 @@ fn read_dev(dev: &str, args: &TrainArgs, table: &Table) -> Result<Table> {
         ..args.read.options()
     };
     let dev = multihot::read(&Source::from(dev), &options)?;
-    eprintln!("{}", dev.detection());
+    say(dev.detection());
     Ok(dev)
 }
 
@@ -116,13 +117,14 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(1);
         }
-        eprintln!("stopping after this step; the best epoch so far is kept (again: at once)");
+        say("stopping after this step; the best epoch so far is kept (again: at once)");
     })
     .context("cannot watch for Ctrl-C")?;
     Ok(stop)
 }
 
 fn print_summary(out: &mut dyn Write, summary: &TrainSummary) -> Result<()> {
+    writeln!(out, "On the {} dev rows:\n", summary.dev.rows)?;
     summary.dev.write_text(out)?;
     writeln!(
         out,

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use multihot::{EpochReport, Observer, StepReport, TrainPlan};
 
+use super::say;
+
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 /// Weight of the newest step in the running figures.
@@ -46,8 +48,8 @@ impl TrainScreen {
     /// Prints a line above the bar.
     fn line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| say(line)),
+            None => say(line),
         }
     }
 
@@ -99,10 +101,10 @@ impl Observer for TrainScreen {
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
             let figures = self.figures(report);
-            eprintln!(
+            say(format_args!(
                 "epoch {}  step {}/{}  {figures}",
                 report.epoch, report.step, report.steps
-            );
+            ));
         }
     }
 
@@ -153,7 +155,10 @@ impl RowsScreen {
             .is_some_and(|last| last.elapsed() >= LINE_EVERY)
         {
             self.last_line = Some(Instant::now());
-            eprintln!("{rows} rows in {}", HumanDuration(self.started.elapsed()));
+            say(format_args!(
+                "{rows} rows in {}",
+                HumanDuration(self.started.elapsed())
+            ));
         }
     }
 

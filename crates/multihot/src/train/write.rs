@@ -56,6 +56,20 @@ pub(super) fn model(
     Ok(out.finish()?)
 }
 
+/// Which of the two layouts a model of `folder`'s family is written in, and who loads it.
+pub(super) fn layout(folder: &ModelFolder, pooling: Pooling) -> String {
+    match pooling {
+        Pooling::Cls => format!(
+            "the model is a {}: `AutoModelForSequenceClassification` of Transformers loads it",
+            folder.config().family.architecture()
+        ),
+        Pooling::Mean => "the model is in the layout of sentence-transformers (Transformer, \
+             Pooling, Dense), as no `…ForSequenceClassification` pools the mean: \
+             `SentenceTransformer` loads it, and its outputs are the logits"
+            .into(),
+    }
+}
+
 /// `training.jsonl`: a line an epoch.
 fn write_epochs(path: &Path, epochs: &[EpochReport]) -> Result<(), Error> {
     let mut file = std::fs::File::create(path).map_err(Error::io(path))?;

@@ -7,7 +7,7 @@ use multihot::{Family, Format, Freeze, Pooling, ReadOptions, Schedule};
 
 /// Several yes/no questions about each text, answered by a fine-tuned encoder.
 #[derive(Debug, Parser)]
-#[command(name = "multihot", version, about, max_term_width = 100)]
+#[command(name = "multihot", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done; 1 the data, a file or a check said no; 2 wrong usage, or it could not run."
 )]
@@ -86,9 +86,9 @@ pub struct TrainArgs {
     /// Longest row in tokens, special ones included [default: what the encoder reads]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub max_length: Option<usize>,
-    /// How a row's tokens become one vector
-    #[arg(long, value_enum, default_value_t = PoolingArg::Cls, help_heading = "Training")]
-    pub pooling: PoolingArg,
+    /// How a row's tokens become one vector [default: as the model whose training goes on, else cls]
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub pooling: Option<PoolingArg>,
     /// Weigh the yes side of rare labels: `auto`, or a JSON file {"label": weight}
     #[arg(long, value_name = "auto|FILE", help_heading = "Training")]
     pub pos_weight: Option<String>,

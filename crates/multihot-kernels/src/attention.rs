@@ -337,18 +337,13 @@ impl<'a> Part<'a> {
 
 /// [`Multiply`] inside a kernel.
 #[inline(always)]
-fn multiply<L: Lanes>(
-    lanes: L,
-    a: Strided<'_>,
-    b: Panels<'_>,
-    begin: Begin<'_>,
-    out: Rectangle<'_>,
-) {
+fn multiply<L: Lanes>(lanes: L, a: Strided<'_>, b: Panels<'_>, begin: Begin, out: Rectangle<'_>) {
     let copy = &mut [];
     Multiply {
         a,
         b,
         begin,
+        bias: None,
         out,
         copy,
     }

@@ -78,8 +78,8 @@ impl PackedWeights {
 
 /// `out = x Wᵀ + bias`, where `x` is `[rows, inputs]` and `out` is `[rows, outputs]`.
 ///
-/// An element of `out` is one chain of sums over the inputs in order, starting from the bias:
-/// the same bits in any batch and at any number of threads.
+/// An element of `out` is one chain of sums over the inputs in order, and then the bias: the
+/// same bits in any batch and at any number of threads.
 ///
 /// # Panics
 ///
@@ -92,19 +92,15 @@ pub fn linear(cpu: &Cpu, x: &[f32], w: &PackedWeights, bias: Option<&[f32]>, out
         rows * w.inputs,
         "linear: `x` is not [rows, inputs]"
     );
-    let begin = match bias {
-        None => Begin::Zero,
-        Some(bias) => {
-            assert_eq!(bias.len(), w.outputs, "linear: `bias` is not [outputs]");
-            Begin::Bias(bias)
-        }
-    };
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), w.outputs, "linear: `bias` is not [outputs]");
+    }
     let b = Panels {
         values: &w.panels,
         depth: w.inputs,
         columns: w.outputs,
     };
-    multiply(cpu, Strided::rows(x, w.inputs), b, begin, out);
+    multiply(cpu, Strided::rows(x, w.inputs), b, Begin::Zero, bias, out);
 }
 
 /// The gradient of [`linear`] by its input: overwrites `d_x` with `d_out W`.
@@ -146,7 +142,14 @@ pub fn linear_d_input(
         depth: outputs,
         columns: inputs,
     };
-    multiply(cpu, Strided::rows(d_out, outputs), b, Begin::Zero, d_x);
+    multiply(
+        cpu,
+        Strided::rows(d_out, outputs),
+        b,
+        Begin::Zero,
+        None,
+        d_x,
+    );
 }
 
 /// The gradients of [`linear`] by its parameters: `d_w += d_outᵀ x`, and the sum of the rows of
@@ -184,7 +187,14 @@ pub fn linear_d_weights(
         depth: rows,
         columns: inputs,
     };
-    multiply(cpu, Strided::columns(d_out, outputs), b, Begin::Out, d_w);
+    multiply(
+        cpu,
+        Strided::columns(d_out, outputs),
+        b,
+        Begin::Out,
+        None,
+        d_w,
+    );
     if let Some(d_bias) = d_bias {
         assert_eq!(
             d_bias.len(),

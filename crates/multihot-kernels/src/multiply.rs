@@ -77,10 +77,8 @@ impl<'a> Strided<'a> {
 
 /// What a sum starts from.
 #[derive(Clone, Copy)]
-pub(crate) enum Begin<'a> {
+pub(crate) enum Begin {
     Zero,
-    /// One value by column.
-    Bias(&'a [f32]),
     /// What the output holds.
     Out,
 }
@@ -224,7 +222,10 @@ pub(crate) fn pack(cpu: &Cpu, source: Strided<'_>, columns: usize, depth: usize,
 pub(crate) struct Multiply<'a> {
     pub(crate) a: Strided<'a>,
     pub(crate) b: Panels<'a>,
-    pub(crate) begin: Begin<'a>,
+    pub(crate) begin: Begin,
+    /// One value by column, added to the whole sums. A sum that started from a large bias would
+    /// round each of its terms at the bias's size.
+    pub(crate) bias: Option<&'a [f32]>,
     pub(crate) out: Rectangle<'a>,
     /// Room for a part of `a`, or none. Worth it where `a` has the rows side by side instead of
     /// the positions of a sum, and the columns are many.
@@ -247,9 +248,6 @@ impl Kernel for Multiply<'_> {
                 let mut sums = [0.0; SCALAR_COLUMNS];
                 match self.begin {
                     Begin::Zero => {}
-                    Begin::Bias(bias) => {
-                        sums[..out.len()].copy_from_slice(&bias[p * SCALAR_COLUMNS..][..out.len()]);
-                    }
                     Begin::Out => sums[..out.len()].copy_from_slice(out),
                 }
                 let panel = panels.clone().nth(p).unwrap_or(&[]);
@@ -260,6 +258,9 @@ impl Kernel for Multiply<'_> {
                     }
                 }
                 out.copy_from_slice(&sums[..out.len()]);
+            }
+            for (out, bias) in out.iter_mut().zip(self.bias.unwrap_or(&[])) {
+                *out += bias;
             }
         }
     }
@@ -278,9 +279,6 @@ impl Kernel for Multiply<'_> {
             self.b.values.len() >= panels_len,
             "the panels end too early"
         );
-        if let Begin::Bias(bias) = self.begin {
-            assert!(bias.len() >= columns, "the bias ends before the columns");
-        }
         let step = depth.div_ceil(depth.div_ceil(DEPTH).max(1)).max(1);
         // Once at least, so that the output has its beginning even where nothing is summed.
         for first in (0..depth.max(1)).step_by(step) {
@@ -289,6 +287,7 @@ impl Kernel for Multiply<'_> {
             // SAFETY: the assertions above hold all that this range reaches.
             unsafe { self.block(lanes, range, begin) };
         }
+        self.add_bias(lanes);
     }
 }
 
@@ -296,7 +295,7 @@ impl Kernel for Multiply<'_> {
 /// caches for all rows of a task, and the 384 of small models go in one piece.
 const DEPTH: usize = 384;
 
-/// What the sums of a tile start from without bias; as many as the widest panel has columns.
+/// What the sums of a tile start from where they start from 0; as many as the widest panel has columns.
 static ZEROS: [f32; 32] = [0.0; 32];
 
 /// The rows of the next tile, when `left` are left.
@@ -308,13 +307,25 @@ fn tile_rows<L: Lanes>(left: usize) -> usize {
 }
 
 impl Multiply<'_> {
+    /// Adds the bias while the output is still in the caches.
+    #[inline(always)]
+    fn add_bias<L: Lanes>(&mut self, lanes: L) {
+        let Some(bias) = self.bias else { return };
+        for i in 0..self.out.rows() {
+            let out = self.out.row(i).chunks_mut(L::WIDTH);
+            for (out, bias) in out.zip(bias.chunks(L::WIDTH)) {
+                lanes.store(lanes.add(lanes.load(out), lanes.load(bias)), out);
+            }
+        }
+    }
+
     /// The positions `range` of all sums.
     ///
     /// # Safety
     ///
-    /// `a`, `b` and the bias hold all rows and columns of `out`, and the positions `range`.
+    /// `a` and `b` hold all rows and columns of `out`, and the positions `range`.
     #[inline(always)]
-    unsafe fn block<L: Lanes>(&mut self, lanes: L, range: Range<usize>, begin: Begin<'_>) {
+    unsafe fn block<L: Lanes>(&mut self, lanes: L, range: Range<usize>, begin: Begin) {
         let width = 2 * L::WIDTH;
         let (rows, columns, stride) = (self.out.rows(), self.out.columns(), self.out.stride());
         let copied = self.copy_len(rows, range.len()) <= self.copy.len();
@@ -335,7 +346,6 @@ impl Multiply<'_> {
                 let out = unsafe { self.out.as_mut_ptr().add(row * stride + column) };
                 let (begin, begin_stride) = match begin {
                     Begin::Zero => (ZEROS.as_ptr(), 0),
-                    Begin::Bias(bias) => (bias[column..column + filled].as_ptr(), 0),
                     Begin::Out => (out.cast_const(), stride),
                 };
                 // SAFETY: inside `b`, as the caller promises.
@@ -474,7 +484,8 @@ pub(crate) fn multiply(
     cpu: &Cpu,
     a: Strided<'_>,
     b: Panels<'_>,
-    begin: Begin<'_>,
+    begin: Begin,
+    bias: Option<&[f32]>,
     out: &mut [f32],
 ) {
     let isa = cpu.isa();
@@ -488,10 +499,7 @@ pub(crate) fn multiply(
             let column = task / row_tasks * task_columns;
             let rows = row..rows.min(row + task_rows);
             let columns = column..b.columns.min(column + task_columns);
-            let begin = match begin {
-                Begin::Bias(bias) => Begin::Bias(&bias[columns.clone()]),
-                other => other,
-            };
+            let bias = bias.map(|bias| &bias[columns.clone()]);
             let (a, b) = (a.at_row(row), b.part(isa, columns.clone()));
             // SAFETY: no other task has this row and this column.
             let out = unsafe { grid.rectangle(rows, columns) };
@@ -505,6 +513,7 @@ pub(crate) fn multiply(
                 a,
                 b,
                 begin,
+                bias,
                 out,
                 copy,
             });

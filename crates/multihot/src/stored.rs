@@ -70,6 +70,11 @@ impl Stored {
                 stored.shifts.len()
             )));
         }
+        // Transformers keeps our key when it trains the folder for other labels.
+        let names = folder.config().label_names.as_ref();
+        if names.is_some_and(|names| *names != stored.labels) {
+            return Ok(None);
+        }
         let usable = folder.config().usable_length();
         if !(3..=usable).contains(&stored.max_length) {
             return Err(fail(format!(

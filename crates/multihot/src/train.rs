@@ -153,108 +153,63 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     checkpoint.check(job)?;
     // An interrupted training has left its best epoch at `out`.
     let out = NewFolder::create(job.out, job.overwrite || job.resume)?;
-    let folder = ModelFolder::open(job.encoder, job.family)?;
-    let tokenizer = tokenizer(&folder)?;
-    folder
-        .notes()
-        .iter()
-        .chain(tokenizer.notes())
-        .for_each(|note| observer.note(note));
-
-    let parts = Parts::split(job, &folder)?;
-    parts
-        .warnings()
-        .iter()
-        .for_each(|warning| observer.note(warning));
-    let max_length = job.options.longest_row(folder.config().usable_length())?;
-    let train_rows = encode(
-        "train",
-        job,
-        &tokenizer,
-        &parts.train.texts,
-        max_length,
-        observer,
-    )?;
-    let dev_rows = encode(
-        "dev",
-        job,
-        &tokenizer,
-        &parts.dev.texts,
-        max_length,
-        observer,
-    )?;
-
-    let lengths = train_rows.lengths();
-    let positive_weights = parts.positive_weights(job.options)?;
-    let plan = job.options.plan(PlanFacts {
-        hidden_size: folder.config().hidden_size,
-        n_layers: folder.config().n_layers,
-        max_length,
-        lengths: &lengths,
-        positive_weights,
-    })?;
-    observer.plan(&plan);
-    let encoder = start::encoder(job, &folder, &plan, &parts, observer)?;
-
-    let mut run = Run {
-        shifts: plan.shifts(parts.labels.len()),
-        plan,
-        encoder,
-        parts: &parts,
-        train_rows,
-        dev_rows,
-        progress: Progress::default(),
-    };
+    let origin = Origin::open(job, observer)?;
+    let parts = Parts::split(job, &origin.folder)?;
+    let mut run = Run::prepare(job, &origin, &parts, observer)?;
     if job.resume {
         checkpoint.resume(&mut run)?;
     }
     let interrupted = run.epochs(&checkpoint, observer)?;
-    let dev = run.restore_best(&checkpoint)?;
-    if let Some(advice) = guard::collapse(&dev, &run.parts.dev.cells, parts.labels.len()) {
-        observer.note(&advice);
-    }
-    let stored = Stored::new(
-        &parts.labels,
-        &job.table.text_column,
-        run.shifts.clone(),
-        &run.plan,
-    );
-    write::model(
-        out,
-        &folder,
-        &tokenizer,
-        &run.encoder,
-        &stored,
-        &run.progress.epochs,
-    )?;
-    observer.note(&write::layout(&folder, run.plan.pooling));
+    let dev = run.restore_best(&checkpoint, observer)?;
+    let text_column = &job.table.text_column;
+    let stored = Stored::new(&parts.labels, text_column, run.shifts, &run.plan);
+    write::model(out, &origin, &run.encoder, &stored, &run.progress.epochs)?;
+    observer.note(&write::layout(&origin, stored.pooling));
     if !interrupted {
         checkpoint.remove()?;
     }
-    Ok(run
-        .progress
-        .summary(dev, job.out, started.elapsed(), interrupted))
+    let total = started.elapsed();
+    Ok(run.progress.summary(dev, job.out, total, interrupted))
 }
 
-/// Encodes the texts of one part and says how many were cut.
-fn encode(
-    part: &str,
-    job: &TrainJob<'_>,
-    tokenizer: &Tokenizer,
-    texts: &[&str],
-    max_length: usize,
-    observer: &mut dyn Observer,
-) -> Result<TokenRows, Error> {
-    let rows = TokenRows::encode(&job.cpu, tokenizer, texts, max_length)?;
-    if rows.truncated() > 0 {
-        observer.note(&format!(
-            "{part}: {} of {} texts are longer than {max_length} tokens and were cut (the longest has {})",
-            rows.truncated(),
-            texts.len(),
-            rows.longest()
-        ));
+/// Where a training starts from.
+struct Origin {
+    folder: ModelFolder,
+    tokenizer: Tokenizer,
+}
+
+impl Origin {
+    /// Opens `job.encoder` and says what is odd about it.
+    fn open(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<Self, Error> {
+        let folder = ModelFolder::open(job.encoder, job.family)?;
+        let tokenizer = tokenizer(&folder)?;
+        let notes = folder.notes();
+        for note in notes.iter().chain(tokenizer.notes()) {
+            observer.note(note);
+        }
+        Ok(Self { folder, tokenizer })
     }
-    Ok(rows)
+
+    /// Encodes the texts of `part`, called `name`, and says how many were cut.
+    fn encode(
+        &self,
+        cpu: &Cpu,
+        (name, part): (&str, &Part<'_>),
+        max_length: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<TokenRows, Error> {
+        let rows = TokenRows::encode(cpu, &self.tokenizer, &part.texts, max_length)?;
+        if rows.truncated() > 0 {
+            observer.note(&format!(
+                "{name}: {} of {} texts are longer than {max_length} tokens and were cut (the \
+                 longest has {})",
+                rows.truncated(),
+                part.texts.len(),
+                rows.longest()
+            ));
+        }
+        Ok(rows)
+    }
 }
 
 /// A training under way.
@@ -269,7 +224,41 @@ pub(crate) struct Run<'a> {
     progress: Progress,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// Works out the plan and brings encoder and rows to where the first update starts.
+    fn prepare(
+        job: &TrainJob<'_>,
+        origin: &Origin,
+        parts: &'a Parts<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let warnings = parts.warnings();
+        warnings.iter().for_each(|warning| observer.note(warning));
+        let config = origin.folder.config();
+        let max_length = job.options.longest_row(config.usable_length())?;
+        let mut encode = |name, part| origin.encode(&job.cpu, (name, part), max_length, observer);
+        let train_rows = encode("train", &parts.train)?;
+        let dev_rows = encode("dev", &parts.dev)?;
+        let plan = job.options.plan(PlanFacts {
+            hidden_size: config.hidden_size,
+            n_layers: config.n_layers,
+            max_length,
+            lengths: &train_rows.lengths(),
+            pooling: Stored::read(&origin.folder)?.map(|stored| stored.pooling),
+            positive_weights: parts.positive_weights(job.options)?,
+        })?;
+        observer.plan(&plan);
+        Ok(Self {
+            encoder: start::encoder(job, &origin.folder, &plan, parts, observer)?,
+            shifts: plan.shifts(parts.labels.len()),
+            plan,
+            parts,
+            train_rows,
+            dev_rows,
+            progress: Progress::default(),
+        })
+    }
+
     /// Runs the epochs that are left. `true` when it was asked to stop before the end.
     fn epochs(
         &mut self,
@@ -373,8 +362,9 @@ impl Run<'_> {
             loss_sum += loss::bce_with_logits(&logits, &cells, weights).0;
             self.encoder.backward(&d_logits);
         }
-        self.encoder.step(&self.plan.step(step));
-        Ok(loss_sum)
+        let norm = self.encoder.step(&self.plan.step(step));
+        // The optimizer makes no step with such a gradient; what is left to say is why.
+        Ok(if norm.is_finite() { loss_sum } else { norm })
     }
 
     /// The model as it would be saved, on the dev rows.
@@ -392,9 +382,17 @@ impl Run<'_> {
     }
 
     /// Brings the best epoch's parameters back and shifts the output bias for saving.
-    fn restore_best(&mut self, checkpoint: &Checkpoint) -> Result<Evaluation, Error> {
+    fn restore_best(
+        &mut self,
+        checkpoint: &Checkpoint,
+        observer: &mut dyn Observer,
+    ) -> Result<Evaluation, Error> {
         checkpoint.restore_best(&mut self.encoder)?;
         let dev = self.evaluate_dev()?;
+        let cells = &self.parts.dev.cells;
+        if let Some(advice) = guard::collapse(&dev, cells, self.plan.pooling) {
+            observer.note(&advice);
+        }
         let bias = write::saved_bias(self.encoder.output_bias(), &self.shifts);
         self.encoder.set_output_bias(&bias);
         Ok(dev)

@@ -58,7 +58,7 @@ fn format(args: &PredictArgs, rows: &TextRows) -> Format {
     }
     let ending = args.output.as_deref().and_then(Path::extension);
     match ending.and_then(|ending| ending.to_str()) {
-        Some("jsonl") => Format::Jsonl,
+        Some("jsonl" | "ndjson") => Format::Jsonl,
         Some("csv") => Format::Csv,
         _ if rows.format() == Format::Jsonl => Format::Jsonl,
         _ => Format::Csv,

@@ -93,7 +93,7 @@ fn options(args: &TrainArgs) -> Result<TrainOptions> {
             .as_deref()
             .map(positive_weights)
             .transpose()?,
-        pooling: args.pooling.into(),
+        pooling: args.pooling.map(Into::into),
     })
 }
 

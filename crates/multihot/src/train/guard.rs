@@ -1,5 +1,6 @@
 //! Says in plain words when a model has learned nothing but how frequent each label is.
 
+use multihot_checkpoint::Pooling;
 use multihot_table::Cell;
 
 use crate::metrics::Evaluation;
@@ -10,17 +11,21 @@ const LEARNED_SHARE: f64 = 0.99;
 const CHANCE_AUROC: f64 = 0.6;
 
 /// Advice when `dev` shows no more than the base rates of its own cells.
-pub(super) fn collapse(dev: &Evaluation, cells: &[Cell], n_labels: usize) -> Option<String> {
+pub(super) fn collapse(dev: &Evaluation, cells: &[Cell], pooling: Pooling) -> Option<String> {
     let (loss, auroc) = (dev.log_loss?, dev.macro_scores.roc_auc?);
-    let base = base_rate_loss(cells, n_labels)?;
+    let base = base_rate_loss(cells, dev.labels.len())?;
     if loss < LEARNED_SHARE * base || auroc > CHANCE_AUROC {
         return None;
     }
+    let other_pooling = match pooling {
+        Pooling::Cls => "`--pooling mean`, ",
+        Pooling::Mean => "",
+    };
     Some(format!(
         "the model has collapsed to the base rates: it gives every text nearly the same answer \
          (dev loss {loss:.4}; always answering how frequent each label is gives {base:.4}; macro \
          ROC AUC {auroc:.3}). Try more `--epochs`, a higher `--head-learning-rate`, \
-         `--pooling mean`, or more rows"
+         {other_pooling}or more rows"
     ))
 }
 

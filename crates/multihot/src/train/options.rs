@@ -86,8 +86,8 @@ pub struct TrainOptions {
     pub patience: Option<u32>,
     /// Weights of the yes side of the loss.
     pub positive_weights: Option<PositiveWeights>,
-    /// How a row's tokens become one vector.
-    pub pooling: Pooling,
+    /// How a row's tokens become one vector. Default: as a model whose training goes on, else `Cls`.
+    pub pooling: Option<Pooling>,
 }
 
 impl Default for TrainOptions {
@@ -109,7 +109,7 @@ impl Default for TrainOptions {
             freeze: Freeze::None,
             patience: None,
             positive_weights: None,
-            pooling: Pooling::Cls,
+            pooling: None,
         }
     }
 }
@@ -137,6 +137,8 @@ pub struct PlanFacts<'a> {
     pub max_length: usize,
     /// Tokens of each training row, after truncation.
     pub lengths: &'a [usize],
+    /// How the model whose training goes on makes one vector of a row's tokens.
+    pub pooling: Option<Pooling>,
     /// The weight of the yes side of each label's loss, where there are such weights.
     pub positive_weights: Option<Vec<f32>>,
 }
@@ -272,7 +274,7 @@ impl TrainOptions {
             freeze: self.freeze,
             patience: self.patience,
             positive_weights: facts.positive_weights,
-            pooling: self.pooling,
+            pooling: self.pooling.or(facts.pooling).unwrap_or(Pooling::Cls),
         })
     }
 
@@ -331,6 +333,7 @@ mod tests {
             n_layers: 6,
             max_length: 512,
             lengths,
+            pooling: None,
             positive_weights: None,
         }
     }

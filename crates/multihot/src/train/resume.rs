@@ -85,7 +85,8 @@ pub(super) struct Checkpoint {
 impl Checkpoint {
     /// The checkpoint that belongs to the model folder `out`.
     pub(super) fn beside(out: &Path) -> Self {
-        let mut name = out.as_os_str().to_owned();
+        // Taken apart and put together, the path has no slash at its end.
+        let mut name = out.components().collect::<PathBuf>().into_os_string();
         name.push(".checkpoint");
         Self {
             folder: name.into(),

@@ -28,7 +28,7 @@ pub(crate) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Takes the dev rows from `job.dev`, or splits them off `job.table`.
     pub(super) fn split(job: &TrainJob<'a>, folder: &ModelFolder) -> Result<Self, Error> {
-        let (order, labels) = label_order(folder, &job.table.labels);
+        let (order, labels) = label_order(folder, &job.table.labels)?;
         let whole = Part::whole(job.table).with_labels(&order);
         if let Some(dev) = job.dev {
             let dev = Part::whole(dev).with_labels(&order);
@@ -122,26 +122,29 @@ impl Part<'_> {
 }
 
 /// The order of labels that `folder`'s head has, where it has just these labels; else the table's.
-fn label_order(folder: &ModelFolder, labels: &[String]) -> (Vec<usize>, Vec<String>) {
-    let own = own_labels(folder).unwrap_or_default();
+fn label_order(
+    folder: &ModelFolder,
+    labels: &[String],
+) -> Result<(Vec<usize>, Vec<String>), Error> {
+    let own = own_labels(folder)?.unwrap_or_default();
     let place = |label: &String| labels.iter().position(|other| other == label);
     let order: Option<Vec<usize>> = own.iter().map(place).collect();
-    match order {
+    Ok(match order {
         Some(order) if order.len() == labels.len() => (order, own),
         _ => ((0..labels.len()).collect(), labels.to_vec()),
-    }
+    })
 }
 
 /// The labels that the head in `folder` was trained for.
-fn own_labels(folder: &ModelFolder) -> Option<Vec<String>> {
-    match folder.config().multihot() {
-        Some(stored) => serde_json::from_value(stored.get("labels")?.clone()).ok(),
-        None => folder
-            .config()
-            .label_names
-            .clone()
-            .filter(|_| folder.config().is_classifier()),
+fn own_labels(folder: &ModelFolder) -> Result<Option<Vec<String>>, Error> {
+    if let Some(stored) = Stored::read(folder)? {
+        return Ok(Some(stored.labels));
     }
+    let config = folder.config();
+    Ok(config
+        .label_names
+        .clone()
+        .filter(|_| config.is_classifier()))
 }
 
 /// Loads the encoder; a fresh head starts at the base rates of the training rows.
@@ -158,7 +161,7 @@ pub(super) fn encoder(
         Encoder::load(folder, n_labels, plan.pooling, plan.seed, cpu, false)?;
     report.notes.iter().for_each(|note| observer.note(note));
     let weights = plan.positive_weights.as_deref();
-    if report.kept_head && own_labels(folder).as_ref() == Some(&parts.labels) {
+    if report.kept_head && own_labels(folder)?.as_ref() == Some(&parts.labels) {
         continue_head(folder, plan, &mut encoder, observer)?;
     } else {
         if report.kept_head {

@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
+use multihot_checkpoint::Pooling;
 use multihot_checkpoint::save::{self, NewFolder};
-use multihot_checkpoint::{ModelFolder, Pooling};
 use multihot_encoder::Encoder;
-use multihot_tokenizer::Tokenizer;
 
-use super::EpochReport;
+use super::{EpochReport, Origin};
 use crate::error::Error;
 use crate::stored::Stored;
 
@@ -25,15 +24,13 @@ pub(super) fn saved_bias(trained: &[f32], shifts: &[f32]) -> Vec<f32> {
 /// Writes everything into `out` and puts it in place.
 pub(super) fn model(
     out: NewFolder,
-    folder: &ModelFolder,
-    tokenizer: &Tokenizer,
+    origin: &Origin,
     encoder: &Encoder,
     stored: &Stored,
     epochs: &[EpochReport],
 ) -> Result<(), Error> {
-    for file in tokenizer.files() {
-        let name = file.file_name().expect("a tokenizer's file has a name");
-        std::fs::copy(&file, out.path().join(name)).map_err(Error::io(&file))?;
+    for file in origin.tokenizer.files() {
+        save::copy_file(&file, out.path())?;
     }
     let multihot = serde_json::to_value(stored).expect("what is stored has string keys only");
     let parameters: Vec<_> = encoder
@@ -42,7 +39,7 @@ pub(super) fn model(
         .enumerate()
         .map(|(index, spec)| (spec, encoder.values(index)))
         .collect();
-    let (dir, config, labels) = (out.path(), folder.config(), &stored.labels);
+    let (dir, config, labels) = (out.path(), origin.folder.config(), &stored.labels);
     match stored.pooling {
         Pooling::Cls => {
             save::write_sequence_classifier(dir, config, labels, multihot, &parameters)?;
@@ -56,12 +53,12 @@ pub(super) fn model(
     Ok(out.finish()?)
 }
 
-/// Which of the two layouts a model of `folder`'s family is written in, and who loads it.
-pub(super) fn layout(folder: &ModelFolder, pooling: Pooling) -> String {
+/// Which of the two layouts a model of `origin`'s family is written in, and who loads it.
+pub(super) fn layout(origin: &Origin, pooling: Pooling) -> String {
     match pooling {
         Pooling::Cls => format!(
             "the model is a {}: `AutoModelForSequenceClassification` of Transformers loads it",
-            folder.config().family.architecture()
+            origin.folder.config().family.architecture()
         ),
         Pooling::Mean => "the model is in the layout of sentence-transformers (Transformer, \
              Pooling, Dense), as no `…ForSequenceClassification` pools the mean: \

@@ -1,0 +1,168 @@
+//! `multihot evaluate`.
+
+use serde_json::Value;
+
+use crate::program::{Place, Run, multihot, reviews, text, trained};
+
+fn keys(value: &Value) -> Vec<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn json_is_laid_out_as_promised() {
+    let run = Run::of(
+        multihot()
+            .arg("evaluate")
+            .args([trained(), &reviews()])
+            .arg("--json"),
+    )
+    .succeeds();
+    let evaluation = run.json();
+    assert_eq!(
+        keys(&evaluation),
+        [
+            "rows",
+            "report",
+            "labels",
+            "macro",
+            "subset_accuracy",
+            "hamming_loss",
+            "log_loss"
+        ]
+    );
+    assert_eq!(evaluation["rows"], 120);
+    let labels = ["positive", "sports", "business"];
+    let averages = ["micro avg", "macro avg", "weighted avg", "samples avg"];
+    assert_eq!(
+        keys(&evaluation["report"]),
+        [&labels[..], &averages].concat()
+    );
+    for entry in [&labels[..], &averages].concat() {
+        let entry = &evaluation["report"][entry];
+        assert_eq!(keys(entry), ["precision", "recall", "f1-score", "support"]);
+    }
+    assert_eq!(keys(&evaluation["labels"]), labels);
+    for (label, known, positives) in [
+        ("positive", 115, 52),
+        ("sports", 114, 41),
+        ("business", 114, 37),
+    ] {
+        let entry = &evaluation["labels"][label];
+        assert_eq!(
+            keys(entry),
+            [
+                "roc_auc",
+                "average_precision",
+                "log_loss",
+                "known",
+                "positives"
+            ]
+        );
+        assert_eq!(
+            (&entry["known"], &entry["positives"]),
+            (&known.into(), &positives.into())
+        );
+    }
+    assert_eq!(keys(&evaluation["macro"]), ["roc_auc", "average_precision"]);
+    assert!(
+        run.stderr.contains("120 rows, text in `text`"),
+        "what was detected is shown: {}",
+        run.stderr
+    );
+}
+
+#[test]
+fn the_screen_shows_a_table() {
+    let run = Run::of(multihot().arg("evaluate").args([trained(), &reviews()])).succeeds();
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let headings: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(
+        headings.join(" "),
+        "precision recall f1-score support roc-auc average precision"
+    );
+    assert!(
+        lines[2].trim_start().starts_with("positive"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(
+        lines.last().unwrap().split_whitespace().collect::<Vec<_>>(),
+        ["rows", "120"]
+    );
+    assert!(
+        !run.stdout.contains('\u{1b}'),
+        "no colours without a terminal"
+    );
+}
+
+#[test]
+fn columns_may_stand_in_another_order_and_a_format() {
+    let place = Place::new();
+    place.file(
+        "t.csv",
+        "business,note,text,sports,positive\n1,x,shares fell,0,no\n?,y,we won,yes,oui\n",
+    );
+    let lines = r#"{"text":"shares fell","business":true,"sports":0,"positive":"no"}
+{"text":"we won","business":null,"sports":1,"positive":"oui"}
+"#;
+    place.file("t.jsonl", lines);
+    let model = text(trained());
+    let csv = place
+        .run(&["evaluate", &model, "t.csv", "--json"])
+        .succeeds()
+        .json();
+    let jsonl = place
+        .run(&["evaluate", &model, "t.jsonl", "--json"])
+        .succeeds()
+        .json();
+    assert_eq!(csv, jsonl);
+    assert_eq!(csv["labels"]["business"]["known"], 1);
+    assert_eq!(csv["labels"]["business"]["roc_auc"], Value::Null);
+    let piped = place
+        .run_with_input(&["evaluate", &model, "-", "--json"], lines)
+        .succeeds();
+    assert_eq!(piped.json(), csv);
+}
+
+#[test]
+fn another_text_column_is_named() {
+    let place = Place::new();
+    place.file("t.csv", "review,positive,sports,business\nwe won,1,1,0\n");
+    let model = text(trained());
+    place.run(&["evaluate", &model, "t.csv"]).fails_with(&[
+        "`text`",
+        "there are `review`, `positive`",
+        "hint: name the column that holds the texts: `--text COLUMN`",
+    ]);
+    place
+        .run(&["evaluate", &model, "t.csv", "--text", "review"])
+        .succeeds();
+}
+
+#[test]
+fn the_text_column_of_the_training_is_remembered() {
+    let place = Place::new();
+    let table = std::fs::read_to_string(reviews())
+        .unwrap()
+        .replacen("text", "review", 1);
+    let table = place.file("t.csv", table);
+    place
+        .train(&table, "model", &["--text", "review", "--epochs", "1"])
+        .succeeds();
+    place.run(&["evaluate", "model", "t.csv"]).succeeds();
+    place.run(&["predict", "model", "t.csv"]).succeeds();
+}
+
+#[test]
+fn all_labels_of_the_model_are_asked_for() {
+    let place = Place::new();
+    place.file("t.csv", "text,positive,sport,business\nwe won,1,1,0\n");
+    place
+        .run(&["evaluate", &text(trained()), "t.csv"])
+        .fails_with(&["t.csv: no column `sports`", "hint: did you mean `sport`?"]);
+}

@@ -1,0 +1,18 @@
+//! Whole invocations of the program: what it prints, where, and how it ends.
+//!
+//! `program` runs it; the other modules are one a command, or one a kind of mistake.
+
+#![forbid(unsafe_code)]
+
+mod bad_folders;
+mod bad_tables;
+mod completions;
+mod evaluate;
+mod inspect;
+mod interrupt;
+mod model_folder;
+mod predict;
+mod program;
+mod streams;
+mod train;
+mod usage;

@@ -1,0 +1,347 @@
+//! `multihot predict`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::program::{Place, reviews, text, trained};
+
+const TABLE: &str = "\
+id,text,source
+a,we won the game,radio
+b,\"a \"\"great\"\" year, they say\",
+c,,paper
+";
+
+fn lines(jsonl: &str) -> Vec<Value> {
+    jsonl
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn csv_repeats_the_input_and_adds_its_columns() {
+    let place = Place::new();
+    place.file("t.csv", TABLE);
+    let run = place
+        .run(&["predict", &text(trained()), "t.csv", "--logits"])
+        .succeeds();
+    let mut out = run.stdout.lines();
+    assert_eq!(
+        out.next().unwrap(),
+        "id,text,source,probability_positive,probability_sports,probability_business,\
+         logit_positive,logit_sports,logit_business,labels"
+    );
+    for (input, output) in TABLE.lines().skip(1).zip(out.by_ref()) {
+        let rest = output
+            .strip_prefix(input)
+            .expect("the input's columns stand first, unchanged");
+        let numbers: Vec<f32> = rest[1..]
+            .split(',')
+            .map_while(|cell| cell.parse().ok())
+            .collect();
+        assert_eq!(numbers.len(), 6, "{output}");
+        for label in 0..3 {
+            let (probability, logit) = (numbers[label], numbers[label + 3]);
+            assert!(
+                (probability - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6,
+                "{output}"
+            );
+        }
+        assert!(output.ends_with(']') || output.ends_with("]\""), "{output}");
+    }
+    assert_eq!(out.next(), None);
+    assert_eq!(run.stderr, "", "the rows themselves are on screen");
+}
+
+#[test]
+fn jsonl_holds_id_probabilities_and_labels() {
+    let place = Place::new();
+    place.file("t.csv", TABLE);
+    let model = text(trained());
+    let run = place
+        .run(&["predict", &model, "t.csv", "--format", "jsonl"])
+        .succeeds();
+    let rows = lines(&run.stdout);
+    assert_eq!(
+        rows.iter().map(|row| row["id"].clone()).collect::<Vec<_>>(),
+        ["a", "b", "c"]
+    );
+    for row in &rows {
+        let object = row.as_object().unwrap();
+        assert_eq!(
+            object.keys().collect::<Vec<_>>(),
+            ["id", "probabilities", "labels"]
+        );
+        let probabilities = row["probabilities"].as_object().unwrap();
+        assert_eq!(
+            probabilities.keys().collect::<Vec<_>>(),
+            ["positive", "sports", "business"]
+        );
+        let decided = probabilities
+            .iter()
+            .filter(|(_, p)| p.as_f64().unwrap() >= 0.5);
+        let decided: Vec<&String> = decided.map(|(label, _)| label).collect();
+        assert_eq!(row["labels"], json!(decided));
+    }
+    let run = place
+        .run(&["predict", &model, "t.csv", "--format", "jsonl", "--logits"])
+        .succeeds();
+    let keys: Vec<String> = lines(&run.stdout)[0]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(keys, ["id", "probabilities", "logits", "labels"]);
+}
+
+#[test]
+fn ids_are_those_of_the_input_or_the_numbers_of_the_rows() {
+    let place = Place::new();
+    let model = text(trained());
+    let input = "{\"id\":7,\"text\":\"a\"}\n{\"id\":\"x\",\"text\":\"b\"}\n{\"id\":null,\"text\":\"c\"}\n{\"id\":[1],\"text\":\"d\"}\n";
+    place.file("t.jsonl", input);
+    let ids = |stdout: &str| {
+        lines(stdout)
+            .iter()
+            .map(|row| row["id"].clone())
+            .collect::<Vec<_>>()
+    };
+    let run = place.run(&["predict", &model, "t.jsonl"]).succeeds();
+    assert_eq!(json!(ids(&run.stdout))[0], json!(7));
+    assert_eq!(json!(ids(&run.stdout))[1], json!("x"));
+    assert_eq!(json!(ids(&run.stdout))[3], json!([1]));
+
+    place.file("t.csv", "text\na\nb\n");
+    let run = place
+        .run(&["predict", &model, "t.csv", "--format", "jsonl"])
+        .succeeds();
+    assert_eq!(ids(&run.stdout), [json!(1), json!(2)]);
+    place.file("t.csv", "number,text\n007,a\n008,b\n");
+    let args = [
+        "predict", &model, "t.csv", "--format", "jsonl", "--id", "number",
+    ];
+    assert_eq!(
+        ids(&place.run(&args).succeeds().stdout),
+        [json!("007"), json!("008")]
+    );
+}
+
+#[test]
+fn every_row_is_answered_once_and_in_order() {
+    let place = Place::new();
+    // More than one window of rows, of lengths that would be sorted apart.
+    let rows: String = (0..1300)
+        .map(|i| format!("r{i},{}\n", "word ".repeat(1 + i * 7 % 23)))
+        .collect();
+    place.file("t.csv", format!("id,text\n{rows}"));
+    let run = place
+        .run(&["predict", &text(trained()), "t.csv"])
+        .succeeds();
+    let ids: Vec<&str> = run
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    let expected: Vec<String> = (0..1300).map(|i| format!("r{i}")).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn standard_input_holds_texts_or_objects_line_by_line() {
+    let place = Place::new();
+    let model = text(trained());
+    let input = "a plain line\n{\"text\":\"an object\",\"id\":\"o\"}\n\nthe last, without an end";
+    let args = ["predict", &model, "-", "--format", "jsonl"];
+    let run = place.run_with_input(&args, input).succeeds();
+    let ids: Vec<Value> = lines(&run.stdout)
+        .iter()
+        .map(|row| row["id"].clone())
+        .collect();
+    assert_eq!(ids, [json!(1), json!("o"), json!(3), json!(4)]);
+
+    let run = place
+        .run_with_input(&["predict", &model, "-"], "one\ntwo\n")
+        .succeeds();
+    assert!(
+        run.stdout.starts_with("text,probability_positive,"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.stdout.lines().count(), 3);
+
+    let broken = "fine\n{\"text\": oh no\n";
+    let run = place
+        .run_with_input(&["predict", &model, "-"], broken)
+        .ends_with(1);
+    assert!(
+        run.error().contains(":2: not a JSON object"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.error()
+            .contains("hint: on standard input a line starting with `{`"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        run.stdout.lines().count(),
+        2,
+        "the row before it is answered"
+    );
+    let args = ["predict", &model, "-", "--input-format", "lines"];
+    let run = place.run_with_input(&args, broken).succeeds();
+    assert_eq!(run.stdout.lines().count(), 3);
+
+    let args = ["predict", &model, "-", "--input-format", "csv"];
+    let run = place.run_with_input(&args, "text,n\nhello,1\n").succeeds();
+    assert!(run.stdout.contains("\nhello,1,0."), "{}", run.stdout);
+}
+
+#[test]
+fn the_ending_of_output_chooses_the_format_and_json_sums_up() {
+    let place = Place::new();
+    place.file("t.csv", TABLE);
+    let model = text(trained());
+    let shown = place.run(&["predict", &model, "t.csv"]).succeeds().stdout;
+    let run = place
+        .run(&["predict", &model, "t.csv", "--output", "p.csv"])
+        .succeeds();
+    assert_eq!(
+        (run.stdout.as_str(), run.stderr.as_str()),
+        ("", "3 rows written to p.csv\n")
+    );
+    assert_eq!(fs::read_to_string(place.path("p.csv")).unwrap(), shown);
+
+    let run = place
+        .run(&["predict", &model, "t.csv", "--output", "p.jsonl", "--json"])
+        .succeeds();
+    let summary = run.json();
+    let rows = lines(&fs::read_to_string(place.path("p.jsonl")).unwrap());
+    assert_eq!(rows.len(), 3);
+    assert_eq!(
+        (&summary["rows"], &summary["truncated"]),
+        (&json!(3), &json!(0))
+    );
+    let yes = rows.iter().filter(|row| {
+        row["labels"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("positive"))
+    });
+    assert_eq!(summary["yes"]["positive"], yes.count());
+
+    // `--format` has the last word.
+    let args = [
+        "predict", &model, "t.csv", "--output", "q.jsonl", "--format", "csv",
+    ];
+    place.run(&args).succeeds();
+    assert_eq!(fs::read_to_string(place.path("q.jsonl")).unwrap(), shown);
+}
+
+#[test]
+fn output_replaces_a_file_only_by_a_whole_one() {
+    let place = Place::new();
+    let model = text(trained());
+    place.file("p.csv", "old");
+    place.file("t.jsonl", "{\"text\":\"fine\"}\n{\"text\":1}\n");
+    let run = place.run(&["predict", &model, "t.jsonl", "--output", "p.csv"]);
+    run.fails_with(&["t.jsonl:2", "is not a string but `1`"]);
+    assert_eq!(fs::read_to_string(place.path("p.csv")).unwrap(), "old");
+    assert_eq!(
+        place.names(),
+        ["p.csv", "t.jsonl"],
+        "nothing is left behind"
+    );
+    place
+        .run(&["predict", &model, "t.jsonl", "--output", "nowhere/p.csv"])
+        .fails_with(&["nowhere/p.csv: cannot be written"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn output_is_a_file_like_any_other_and_follows_a_link() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.file("t.csv", TABLE);
+    place.file("target.csv", "old");
+    std::os::unix::fs::symlink("target.csv", place.path("link.csv")).unwrap();
+    let model = text(trained());
+    place
+        .run(&["predict", &model, "t.csv", "--output", "link.csv"])
+        .succeeds();
+    place
+        .run(&["predict", &model, "t.csv", "--output", "new.csv"])
+        .succeeds();
+    assert!(
+        fs::symlink_metadata(place.path("link.csv"))
+            .unwrap()
+            .is_symlink()
+    );
+    let mode = |name: &str| fs::metadata(place.path(name)).unwrap().permissions().mode();
+    assert_eq!(
+        mode("new.csv"),
+        mode("t.csv"),
+        "whoever may read a new file may read this one"
+    );
+    assert_eq!(
+        fs::read(place.path("target.csv")).unwrap(),
+        fs::read(place.path("new.csv")).unwrap()
+    );
+}
+
+#[test]
+fn a_row_has_the_same_answer_alone_among_others_and_at_any_number_of_threads() {
+    let place = Place::new();
+    let table = fs::read_to_string(reviews()).unwrap();
+    let model = text(trained());
+    let predict = |input: &str, threads: &str| {
+        let args = [
+            "predict",
+            &model,
+            "-",
+            "--input-format",
+            "csv",
+            "--logits",
+            "--threads",
+            threads,
+        ];
+        let run = place.run_with_input(&args, input).succeeds();
+        run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = predict(&table, "1");
+    assert_eq!(all, predict(&table, "3"));
+    let (header, rows) = table.split_once('\n').unwrap();
+    for (i, row) in rows.lines().enumerate().step_by(40) {
+        let alone = predict(&format!("{header}\n{row}\n"), "2");
+        assert_eq!(alone[1], all[i + 1]);
+    }
+}
+
+#[test]
+fn a_column_that_would_stand_there_twice_is_refused() {
+    let place = Place::new();
+    place.file("t.csv", "text,labels\nhello,x\n");
+    let model = text(trained());
+    place.run(&["predict", &model, "t.csv"]).fails_with(&[
+        "the table already has a column `labels`",
+        "hint: ",
+        "--format jsonl",
+    ]);
+    place
+        .run(&["predict", &model, "t.csv", "--format", "jsonl"])
+        .succeeds();
+}
+
+#[test]
+fn no_rows_are_no_answers() {
+    let place = Place::new();
+    let model = text(trained());
+    let run = place.run_with_input(&["predict", &model, "-"], "");
+    assert!(matches!(run.code, Some(0 | 1)), "{run:#?}");
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+}

@@ -1,0 +1,148 @@
+//! Wrong usage: exit code 2, and nothing done.
+
+use crate::program::{Place, Run, multihot, reviews, text, tiny_bert, train_args, trained};
+
+#[track_caller]
+fn assert_is_wrong_usage(run: Run, parts: &[&str]) {
+    let run = run.ends_with(2);
+    assert_eq!(run.stdout, "");
+    for part in parts {
+        assert!(
+            run.stderr.contains(part),
+            "`{part}` is not in: {}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn options_that_do_not_exist_or_do_not_go_together_are_named() {
+    let model = text(trained());
+    let table = text(&reviews());
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&[], &["Usage: multihot"]),
+        (&["trian"], &["'trian'", "'train'"]),
+        (&["train", &table], &["--encoder <FOLDER>", "--out <MODEL>"]),
+        (
+            &[
+                "train",
+                &table,
+                "--encoder",
+                "e",
+                "--out",
+                "o",
+                "--epoch",
+                "3",
+            ],
+            &["'--epoch'", "'--epochs'"],
+        ),
+        (
+            &[
+                "train",
+                &table,
+                "--encoder",
+                "e",
+                "--out",
+                "o",
+                "--batch-rows",
+                "8",
+                "--batch-tokens",
+                "8",
+            ],
+            &["--batch-rows", "--batch-tokens", "cannot be used with"],
+        ),
+        (
+            &[
+                "train",
+                &table,
+                "--encoder",
+                "e",
+                "--out",
+                "o",
+                "--resume",
+                "--overwrite",
+            ],
+            &["--resume", "--overwrite", "cannot be used with"],
+        ),
+        (&["predict", &model, &table, "--json"], &["--output <FILE>"]),
+        (
+            &["predict", &model, &table, "--format", "xml"],
+            &["'xml'", "csv, jsonl"],
+        ),
+        (
+            &["evaluate", &model, &table, "--precision", "f64"],
+            &["'f64'", "f32"],
+        ),
+    ];
+    for (args, parts) in cases {
+        assert_is_wrong_usage(Run::of(multihot().args(args)), parts);
+    }
+}
+
+#[test]
+fn a_value_out_of_range_is_named_with_the_range() {
+    let place = Place::new();
+    let cases: [(&[&str], &str); 11] = [
+        (&["--epochs", "0"], "`--epochs` is 0; expected at least 1"),
+        (
+            &["--max-length", "9999"],
+            "`--max-length` is 9999; expected 3 to 64",
+        ),
+        (
+            &["--max-length", "2"],
+            "`--max-length` is 2; expected 3 to 64",
+        ),
+        (&["--batch-rows", "0"], "is 0; expected at least 1"),
+        (&["--batch-tokens", "0"], "is 0; expected at least 1"),
+        (
+            &["--accumulation", "0"],
+            "`--accumulation` is 0; expected at least 1",
+        ),
+        (&["--learning-rate", "NaN"], "`--learning-rate` is NaN"),
+        (
+            &["--warmup-share", "1.5"],
+            "`--warmup-share` is 1.5; expected 0 to 1",
+        ),
+        (
+            &["--freeze", "3"],
+            "`--freeze` is 3 layers; expected at most the 2 layers",
+        ),
+        (
+            &["--freeze", "head"],
+            "expected `embeddings`, a number of layers, or `encoder`",
+        ),
+        (&["--seed", "x"], "'--seed <N>'"),
+    ];
+    for (options, part) in cases {
+        assert_is_wrong_usage(place.train(&reviews(), "model", options), &[part]);
+    }
+    let args = train_args(&reviews(), &tiny_bert(), "model", &[]);
+    let args: Vec<String> = args
+        .into_iter()
+        .map(|arg| if arg == "1" { "0".into() } else { arg })
+        .collect();
+    assert_is_wrong_usage(place.run(&args), &["`--threads` is 0; expected at least 1"]);
+    assert_eq!(place.names(), [""; 0], "nothing is written");
+}
+
+#[test]
+fn an_instruction_set_that_is_not_there_is_named() {
+    let place = Place::new();
+    let mut command = place.command(&["evaluate", &text(trained()), &text(&reviews())]);
+    let run = Run::of(command.env("MULTIHOT_ISA", "nonsense"));
+    assert_is_wrong_usage(run, &["nonsense", "scalar"]);
+}
+
+#[test]
+fn every_instruction_set_that_is_there_gives_nearly_the_same() {
+    let place = Place::new();
+    let run = |isa: Option<&str>| {
+        let mut command =
+            place.command(&["evaluate", &text(trained()), &text(&reviews()), "--json"]);
+        command.envs(isa.map(|isa| ("MULTIHOT_ISA", isa)));
+        Run::of(&mut command).succeeds().json()["log_loss"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!((run(None) - run(Some("scalar"))).abs() < 1e-6);
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use multihot::inspect::FolderReport;
-use multihot::{Source, Table};
+use multihot::{Source, Table, TableError};
 use serde_json::json;
 
 use super::print_json;
@@ -23,15 +23,42 @@ pub fn inspect(args: &InspectArgs, out: &mut dyn Write) -> Result<Outcome> {
         } else {
             print_folder(out, path, &report)?
         }
-    } else {
-        let table = multihot::read(&Source::from(args.path.as_str()), &args.read.options())?;
-        if args.json {
-            print_table_json(out, &table)?
-        } else {
-            print_table(out, &table)?
-        }
+        return Ok(Outcome::Done);
+    }
+    let source = Source::from(args.path.as_str());
+    match multihot::read(&source, &args.read.options()) {
+        Ok(table) if args.json => print_table_json(out, &table)?,
+        Ok(table) => print_table(out, &table)?,
+        // A table to predict on has texts and nothing else. Standard input cannot be read again.
+        Err(TableError::NoLabels { .. }) if path.is_file() => print_texts(out, args, &source)?,
+        Err(error) => return Err(error.into()),
     }
     Ok(Outcome::Done)
+}
+
+/// A table without a label column: what `predict` reads of it.
+fn print_texts(out: &mut dyn Write, args: &InspectArgs, source: &Source) -> Result<()> {
+    let rows = multihot::open(source, &args.read.options())?;
+    let (text, columns) = (rows.text_column().to_owned(), rows.columns().to_vec());
+    let (mut count, mut empty) = (0, 0);
+    for row in rows {
+        count += 1;
+        empty += u64::from(row?.text.trim().is_empty());
+    }
+    let note = "no column holds yes/no words: a table to predict on, not to train on";
+    if args.json {
+        let report = json!({
+            "kind": "table", "rows": count, "text_column": text, "labels": [],
+            "carried": columns, "empty_texts": empty, "notes": [note],
+        });
+        return print_json(out, &report);
+    }
+    writeln!(
+        out,
+        "{source}: {count} rows, text in `{text}`, {empty} of them empty"
+    )?;
+    writeln!(out, "note: {note}")?;
+    Ok(())
 }
 
 fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Result<()> {

@@ -72,8 +72,9 @@ impl Observer for TrainScreen {
 
     fn plan(&mut self, plan: &TrainPlan) {
         self.line(&format!(
-            "{} epochs, {} updates; learning rate {:.2e}, head {:.2e}; rows up to {} tokens; seed {}",
+            "{} epoch{}, {} updates; learning rate {:.2e}, head {:.2e}; rows up to {} tokens; seed {}",
             plan.epochs,
+            if plan.epochs == 1 { "" } else { "s" },
             plan.steps,
             plan.learning_rate,
             plan.head_learning_rate,

@@ -11,7 +11,7 @@ use crate::program::{Place, Run, config, reviews, tiny_bert, train_args, weights
 /// Many short epochs, so that a signal finds the training under way.
 const LONG: [&str; 8] = [
     "--epochs",
-    "60",
+    "20",
     "--batch-rows",
     "4",
     "--learning-rate",
@@ -67,7 +67,7 @@ fn ctrl_c_keeps_the_best_epoch_and_resume_goes_on_to_the_same_bits() {
         .unwrap()
         .lines()
         .count();
-    assert!((2..60).contains(&epochs), "{epochs}");
+    assert!((2..20).contains(&epochs), "{epochs}");
     // What is there is a model.
     place
         .run(&["evaluate", "model", reviews().to_str().unwrap()])
@@ -108,7 +108,7 @@ fn a_training_that_was_killed_can_be_resumed_with_another_number_of_threads() {
     let place = Place::new();
     let options = [
         "--epochs",
-        "30",
+        "14",
         "--batch-tokens",
         "64",
         "--accumulation",

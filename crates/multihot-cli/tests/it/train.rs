@@ -342,6 +342,21 @@ fn training_that_goes_on_takes_up_the_weights_of_the_yes_side() {
 }
 
 #[test]
+fn training_that_goes_on_pools_as_before() {
+    let place = Place::new();
+    place
+        .train(&reviews(), "first", &["--pooling", "mean", "--epochs", "1"])
+        .succeeds();
+    let first = place.path("first");
+    let args = train_args(&reviews(), &first, "second", &STANDSTILL);
+    place.run(&args).succeeds();
+    for file in ["model.safetensors", "2_Dense/model.safetensors"] {
+        let tensors = |model: &str| tensors(&place.path(model).join(file));
+        assert_eq!(tensors("first"), tensors("second"), "{file}");
+    }
+}
+
+#[test]
 fn a_model_with_other_labels_lends_its_encoder_only() {
     let place = Place::new();
     let args = train_args(
@@ -486,8 +501,9 @@ fn empty_texts_and_very_long_ones_are_learned_from() {
         rows.collect::<String>()
     );
     let table = place.file("t.csv", table);
+    let dev = text(&reviews());
     let run = place
-        .train(&table, "model", &["--dev", &text(&table), "--epochs", "1"])
+        .train(&table, "model", &["--dev", &dev, "--epochs", "1"])
         .succeeds();
     run.says(&["note: train: 1 of 27 texts are longer than 64 tokens and were cut"]);
     let run = place.run(&["predict", "model", "t.csv"]).succeeds();

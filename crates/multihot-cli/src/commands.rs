@@ -15,6 +15,9 @@ mod inspect;
 mod predict;
 mod train;
 
+/// More threads than this are a slip of the finger, not a machine.
+const MOST_THREADS: usize = 1024;
+
 /// Runs a command to its end.
 pub fn run(command: &Command) -> Result<Outcome> {
     let out = &mut std::io::stdout().lock();
@@ -35,8 +38,10 @@ pub fn run(command: &Command) -> Result<Outcome> {
 
 /// The threads and the instruction set to compute with.
 fn cpu(machine: &MachineArgs) -> Result<Arc<Cpu>> {
-    if machine.threads == Some(0) {
-        let message = "`--threads` is 0; expected at least 1".into();
+    if let Some(threads) = machine.threads
+        && !(1..=MOST_THREADS).contains(&threads)
+    {
+        let message = format!("`--threads` is {threads}; expected 1 to {MOST_THREADS}");
         return Err(Usage {
             message,
             hint: None,

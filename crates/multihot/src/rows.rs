@@ -33,6 +33,11 @@ impl TokenRows {
         Ok(Self { rows })
     }
 
+    /// Token ids of each row, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &[u32]> {
+        self.rows.iter().map(|row| row.ids.as_slice())
+    }
+
     /// Tokens of each row, after truncation.
     pub(crate) fn lengths(&self) -> Vec<usize> {
         self.rows.iter().map(|row| row.ids.len()).collect()

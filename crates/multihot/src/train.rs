@@ -266,6 +266,14 @@ impl<'a> Run<'a> {
         observer: &mut dyn Observer,
     ) -> Result<bool, Error> {
         for epoch in self.progress.epochs.len() as u32..self.plan.epochs {
+            // Asked first: a resumed training may have had no patience left.
+            if self.out_of_patience() {
+                observer.note(&format!(
+                    "no better dev figure for {} epochs: training ends early",
+                    self.plan.patience.unwrap_or_default()
+                ));
+                break;
+            }
             let Some(train_loss) = self.epoch(epoch, observer)? else {
                 return if self.progress.epochs.is_empty() {
                     Err(Error::StoppedEarly)
@@ -283,13 +291,6 @@ impl<'a> Run<'a> {
             observer.epoch(&report);
             self.progress.epochs.push(report);
             checkpoint.save(self)?;
-            if self.out_of_patience() {
-                observer.note(&format!(
-                    "no better dev figure for {} epochs: training ends early",
-                    self.plan.patience.unwrap_or_default()
-                ));
-                break;
-            }
         }
         Ok(false)
     }

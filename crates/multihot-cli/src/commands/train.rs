@@ -60,6 +60,8 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
 fn read_dev(dev: &str, args: &TrainArgs, table: &Table) -> Result<Table> {
     let options = ReadOptions {
         labels: Some(table.labels.clone()),
+        // The labels are settled, so there is no column left to ignore.
+        ignore: Vec::new(),
         ..args.read.options()
     };
     let dev = multihot::read(&Source::from(dev), &options)?;

@@ -21,6 +21,8 @@ pub struct TrainScreen {
     bar: Option<ProgressBar>,
     last_line: Instant,
     loss: Option<f64>,
+    /// Steps of this run, their tokens and their time: a resumed training has made others before.
+    steps: u64,
     tokens: u64,
     time: Duration,
 }
@@ -33,6 +35,7 @@ impl TrainScreen {
             bar: None,
             last_line: Instant::now(),
             loss: None,
+            steps: 0,
             tokens: 0,
             time: Duration::ZERO,
         }
@@ -55,7 +58,7 @@ impl TrainScreen {
 
     fn figures(&self, report: &StepReport) -> String {
         let seconds = self.time.as_secs_f64().max(1e-9);
-        let left = seconds / report.step as f64 * (report.steps - report.step) as f64;
+        let left = seconds / self.steps.max(1) as f64 * (report.steps - report.step) as f64;
         format!(
             "{:.0} tokens/s  loss {:.4}  {} left",
             self.tokens as f64 / seconds,
@@ -91,6 +94,7 @@ impl Observer for TrainScreen {
     }
 
     fn step(&mut self, report: &StepReport) {
+        self.steps += 1;
         self.tokens += report.tokens;
         self.time += report.time;
         let loss = self.loss.unwrap_or(report.loss);

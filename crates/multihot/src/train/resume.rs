@@ -14,7 +14,6 @@ use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::start::Parts;
 use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, better};
 use crate::error::Error;
 use crate::metrics::Evaluation;
@@ -72,7 +71,7 @@ impl Progress {
 #[derive(Serialize, Deserialize)]
 struct State {
     plan: TrainPlan,
-    /// SHA-256 of labels, texts and cells of both parts.
+    /// SHA-256 of labels, tokens and cells of both parts, and of what the encoder computes.
     rows: String,
     progress: Progress,
 }
@@ -115,8 +114,8 @@ impl Checkpoint {
         if let Some(what) = first_difference(&state.plan, &run.plan) {
             return Err(differs(what));
         }
-        if state.rows != rows_digest(run.parts) {
-            return Err(differs("table".into()));
+        if state.rows != run.digest() {
+            return Err(differs("table or encoder".into()));
         }
         let file = Weights::open_safetensors(&self.folder.join("state.safetensors"))?;
         let n = run.encoder.optimizer_state().0.len();
@@ -150,7 +149,7 @@ impl Checkpoint {
         }
         let state = State {
             plan: run.plan.clone(),
-            rows: rows_digest(run.parts),
+            rows: run.digest(),
             progress: run.progress.clone(),
         };
         let path = next.path().join("state.json");
@@ -201,31 +200,54 @@ fn first_difference(old: &TrainPlan, new: &TrainPlan) -> Option<String> {
     Some(format!("`{key}` ({old}; now {new})"))
 }
 
-/// SHA-256 of everything the rows say.
-fn rows_digest(parts: &Parts<'_>) -> String {
-    let mut digest = Sha256::new();
-    for label in &parts.labels {
-        digest.update(label);
-        digest.update([0]);
-    }
-    for part in [&parts.train, &parts.dev] {
-        digest.update([1]);
-        for (row, text) in part.texts.iter().enumerate() {
-            digest.update((text.len() as u64).to_le_bytes());
-            digest.update(text);
-            let code = |cell: &Cell| match cell {
-                Cell::No => 0,
-                Cell::Yes => 1,
-                Cell::Unknown => 2,
-            };
-            digest.update(part.row(row).iter().map(code).collect::<Vec<u8>>());
+impl Run<'_> {
+    /// SHA-256 of what the figures depend on besides plan and parameters: the labels, each row's
+    /// tokens and cells, and what the encoder computes with them.
+    fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        let config = self.encoder.config();
+        digest.update(format!(
+            "{:?} {:?} {} heads, epsilon {}, pad {}, dropout {} {} {}",
+            config.family,
+            config.activation,
+            config.n_heads,
+            config.layer_norm_epsilon,
+            config.pad_token_id,
+            config.hidden_dropout,
+            config.attention_dropout,
+            config.head_dropout,
+        ));
+        for label in &self.parts.labels {
+            digest.update(label);
+            digest.update([0]);
         }
+        let parts = [
+            (&self.parts.train, &self.train_rows),
+            (&self.parts.dev, &self.dev_rows),
+        ];
+        for (part, rows) in parts {
+            digest.update([1]);
+            for (row, ids) in rows.ids().enumerate() {
+                digest.update((ids.len() as u64).to_le_bytes());
+                ids.iter().for_each(|id| digest.update(id.to_le_bytes()));
+                digest.update(part.row(row).iter().map(code).collect::<Vec<u8>>());
+            }
+        }
+        digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+}
+
+/// A cell's byte in the digest.
+fn code(cell: &Cell) -> u8 {
+    match cell {
+        Cell::No => 0,
+        Cell::Yes => 1,
+        Cell::Unknown => 2,
+    }
 }
 
 /// Most memory this process has held, from `/proc/self/status`; `None` where there is no such file.

@@ -121,7 +121,7 @@ fn a_value_out_of_range_is_named_with_the_range() {
         .into_iter()
         .map(|arg| if arg == "1" { "0".into() } else { arg })
         .collect();
-    assert_is_wrong_usage(place.run(&args), &["`--threads` is 0; expected at least 1"]);
+    assert_is_wrong_usage(place.run(&args), &["`--threads` is 0; expected 1 to 1024"]);
     assert_eq!(place.names(), [""; 0], "nothing is written");
 }
 

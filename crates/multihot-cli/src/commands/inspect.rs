@@ -39,7 +39,12 @@ pub fn inspect(args: &InspectArgs, out: &mut dyn Write) -> Result<Outcome> {
 /// A table without a label column: what `predict` reads of it.
 fn print_texts(out: &mut dyn Write, args: &InspectArgs, source: &Source) -> Result<()> {
     let rows = multihot::open(source, &args.read.options())?;
-    let (text, columns) = (rows.text_column().to_owned(), rows.columns().to_vec());
+    let (text, id) = (
+        rows.text_column().to_owned(),
+        rows.id_column().map(str::to_owned),
+    );
+    let mut carried = rows.columns().to_vec();
+    carried.retain(|column| *column != text && Some(column) != id.as_ref());
     let (mut count, mut empty) = (0, 0);
     for row in rows {
         count += 1;
@@ -48,8 +53,8 @@ fn print_texts(out: &mut dyn Write, args: &InspectArgs, source: &Source) -> Resu
     let note = "no column holds yes/no words: a table to predict on, not to train on";
     if args.json {
         let report = json!({
-            "kind": "table", "rows": count, "text_column": text, "labels": [],
-            "carried": columns, "empty_texts": empty, "notes": [note],
+            "kind": "table", "rows": count, "text_column": text, "id_column": id, "labels": [],
+            "carried": carried, "empty_texts": empty, "notes": [note],
         });
         return print_json(out, &report);
     }

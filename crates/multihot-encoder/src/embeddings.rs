@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use multihot_checkpoint::{ModelConfig, Role};
-use multihot_kernels::{Cpu, Dropout, dropout, embedding};
+use multihot_kernels::{Cpu, Dropout, NumbersRef, Precision, dropout, embedding};
 
 use crate::batch::TokenBatch;
 use crate::family::{Positions, Traits};
 use crate::linear::Linear;
-use crate::norm::Norm;
+use crate::norm::{Norm, NormActivations};
 use crate::parameters::Layout;
-use crate::pass::{Pass, Site};
+use crate::pass::{Pass, Purpose, Site};
 
 /// The tables and what follows them.
 pub(crate) struct Embeddings {
@@ -26,16 +26,26 @@ pub(crate) struct Embeddings {
     projection: Option<Linear>,
 }
 
-/// The tokens' vectors, and on the way there what the backward pass needs.
-#[derive(Default)]
+/// What the embeddings leave for their backward pass, all in `f32`.
 pub(crate) struct EmbeddingActivations {
     positions: Vec<u32>,
     types: Vec<u32>,
     sum: Vec<f32>,
-    statistics: Vec<f32>,
+    norm: NormActivations,
     /// The input of the projection, where there is one.
     normed: Vec<f32>,
-    pub(crate) output: Vec<f32>,
+}
+
+impl Default for EmbeddingActivations {
+    fn default() -> Self {
+        Self {
+            positions: Vec::new(),
+            types: Vec::new(),
+            sum: Vec::new(),
+            norm: NormActivations::new(Precision::F32),
+            normed: Vec::new(),
+        }
+    }
 }
 
 /// Gradients on their way through the embeddings.
@@ -52,13 +62,15 @@ impl Embeddings {
         traits: Traits,
         layout: &Layout,
         values: &[f32],
+        purpose: Purpose,
     ) -> Self {
         let projection = layout.find(Role::EmbeddingProjectionWeight).map(|_| {
             let (weight, bias) = (
                 Role::EmbeddingProjectionWeight,
                 Role::EmbeddingProjectionBias,
             );
-            Linear::new(cpu, values, layout.pair(weight, bias))
+            let place = layout.pair(weight, bias);
+            Linear::new(cpu, values, place, purpose.in_f32())
         });
         Self {
             width: config.embedding_size,
@@ -81,24 +93,25 @@ impl Embeddings {
         self.projection.iter_mut()
     }
 
-    /// From a checked batch to `kept.output`, `[tokens, hidden_size]`.
+    /// From a checked batch to `out`, `[tokens, hidden_size]`.
     pub(crate) fn forward(
         &self,
         pass: Pass<'_>,
         batch: &TokenBatch,
         kept: &mut EmbeddingActivations,
+        out: &mut Vec<f32>,
     ) {
         self.number_tokens(batch, kept);
         self.sum_tables(pass, batch, kept);
         let normed = match self.projection {
             Some(_) => &mut kept.normed,
-            None => &mut kept.output,
+            None => &mut *out,
         };
         self.norm
-            .forward(pass, &kept.sum, normed, &mut kept.statistics);
-        dropout::apply(pass.cpu, self.dropout(pass), normed);
+            .forward(pass, &kept.sum, normed, None, &mut kept.norm);
+        dropout::apply(pass.cpu, self.dropout(pass), self.width, normed);
         if let Some(projection) = &self.projection {
-            projection.forward(pass, &kept.normed, &mut kept.output);
+            projection.forward_f32(pass, &kept.normed, out);
         }
     }
 
@@ -137,22 +150,17 @@ impl Embeddings {
     ) {
         let d_normed = match &self.projection {
             Some(projection) => {
-                projection.backward_parameters(pass, &kept.normed, d_output, gradients);
-                projection.backward_input(pass, d_output, &mut d.d_normed);
+                let (x, d_out) = (NumbersRef::F32(&kept.normed), NumbersRef::F32(d_output));
+                projection.backward_parameters(pass, x, d_out, gradients);
+                projection.backward_input_f32(pass, d_output, &mut d.d_normed);
                 &mut d.d_normed
             }
             None => d_output,
         };
-        dropout::apply(pass.cpu, self.dropout(pass), d_normed);
+        dropout::apply(pass.cpu, self.dropout(pass), self.width, d_normed);
         let d_sum = &mut d.d_sum;
-        self.norm.backward(
-            pass,
-            &kept.sum,
-            &kept.statistics,
-            d_normed,
-            d_sum,
-            gradients,
-        );
+        self.norm
+            .backward(pass, &kept.norm, d_normed, d_sum, None, gradients);
         self.scatter(pass, batch, kept, d_sum, gradients);
     }
 

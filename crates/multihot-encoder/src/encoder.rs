@@ -4,16 +4,16 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use multihot_checkpoint::{ModelConfig, ParameterSpec, Pooling, Role};
-use multihot_kernels::Cpu;
+use multihot_kernels::{Cpu, Numbers, Precision};
 
 use crate::batch::TokenBatch;
 use crate::embeddings::{EmbeddingActivations, EmbeddingGradients, Embeddings};
 use crate::error::EncoderError;
 use crate::head::{Head, HeadActivations, HeadGradients};
-use crate::layer::{Layer, LayerActivations, LayerGradients};
+use crate::layer::{Layer, LayerActivations, LayerGradients, Stream};
 use crate::linear::Linear;
 use crate::parameters::Layout;
-use crate::pass::{DropoutSeed, Pass};
+use crate::pass::{DropoutSeed, Pass, Purpose};
 
 /// An encoder with its head, on the CPU.
 ///
@@ -24,6 +24,7 @@ pub struct Encoder {
     pub(crate) config: ModelConfig,
     pub(crate) pooling: Pooling,
     pub(crate) n_labels: usize,
+    pub(crate) purpose: Purpose,
     pub(crate) layout: Layout,
     pub(crate) values: Vec<f32>,
     /// Empty, as are the moments, where the encoder was loaded for prediction only.
@@ -37,6 +38,8 @@ pub struct Encoder {
     pub(crate) first_trainable: usize,
     /// 0 for none, 1 for the embeddings, 1 + n for n layers too.
     pub(crate) frozen_parts: usize,
+    /// Whether a layer keeps its input only and is passed through again before its backward pass.
+    pub(crate) recomputes: bool,
     pub(crate) training: Training,
     /// Buffers of earlier forward passes, one set for each that ran at the same time.
     pub(crate) spare: Mutex<Vec<Prediction>>,
@@ -57,31 +60,66 @@ pub enum Freeze {
 }
 
 /// The buffers of a forward pass that nothing comes after: one layer's serve all.
-#[derive(Default)]
 pub(crate) struct Prediction {
     embeddings: EmbeddingActivations,
+    /// The tokens as the next layer reads them.
+    operand: Numbers,
+    stream: Stream,
     layer: LayerActivations,
     head: HeadActivations,
 }
 
+impl Prediction {
+    fn new(precision: Precision) -> Self {
+        Self {
+            embeddings: EmbeddingActivations::default(),
+            operand: Numbers::new(precision),
+            stream: Stream::new(precision),
+            layer: LayerActivations::new(precision),
+            head: HeadActivations::default(),
+        }
+    }
+}
+
 /// The buffers of a training step, which are used again in the next.
-#[derive(Default)]
 pub(crate) struct Training {
     /// The batch that waits for its backward pass.
     pending: Option<(TokenBatch, Option<DropoutSeed>)>,
     embeddings: EmbeddingActivations,
+    /// The output of the embeddings as the first layer reads it; where layers are passed through
+    /// again, the input of the one at hand.
+    operand: Numbers,
+    stream: Stream,
+    /// One for each layer; where layers are passed through again, one for all.
     layers: Vec<LayerActivations>,
+    /// The input of each layer that is to be passed through again.
+    inputs: Vec<Vec<f32>>,
     head: HeadActivations,
     d_head: HeadGradients,
     d_layer: LayerGradients,
     d_embeddings: EmbeddingGradients,
 }
 
-/// The tokens that go into the layer above `layers`, or, above all of them, into the head.
-fn input<'a>(embeddings: &'a EmbeddingActivations, layers: &'a [LayerActivations]) -> &'a [f32] {
-    layers
-        .last()
-        .map_or(&embeddings.output, |layer| &layer.output)
+impl Training {
+    pub(crate) fn new(precision: Precision) -> Self {
+        Self {
+            pending: None,
+            embeddings: EmbeddingActivations::default(),
+            operand: Numbers::new(precision),
+            stream: Stream::new(precision),
+            layers: Vec::new(),
+            inputs: Vec::new(),
+            head: HeadActivations::default(),
+            d_head: HeadGradients::default(),
+            d_layer: LayerGradients::new(precision),
+            d_embeddings: EmbeddingGradients::default(),
+        }
+    }
+}
+
+/// The tokens as the layer above `layers` reads them, `first` where there is none below.
+fn input<'a>(first: &'a Numbers, layers: &'a [LayerActivations]) -> &'a Numbers {
+    layers.last().map_or(first, |layer| &layer.output)
 }
 
 impl Encoder {
@@ -90,20 +128,24 @@ impl Encoder {
     /// An error where a row is empty or too long, or a token id has no row in the embedding.
     pub fn forward(&self, batch: &TokenBatch) -> Result<Vec<f32>, EncoderError> {
         self.check(batch)?;
-        let pass = self.pass(batch, None);
-        let mut buffers = self.spare().pop().unwrap_or_default();
+        let pass = self.pass(batch, None, false);
+        let spare = self.spare().pop();
+        let mut buffers = spare.unwrap_or_else(|| Prediction::new(self.purpose.precision));
         let Prediction {
             embeddings,
+            operand,
+            stream,
             layer,
             head,
         } = &mut buffers;
-        self.embeddings.forward(pass, batch, embeddings);
-        let hidden = &mut embeddings.output;
+        self.embeddings
+            .forward(pass, batch, embeddings, &mut stream.hidden);
+        stream.write_operand(pass, operand);
         for each in &self.layers {
-            each.forward(pass, hidden, layer);
-            mem::swap(hidden, &mut layer.output);
+            each.forward(pass, operand, stream, layer);
+            mem::swap(operand, &mut layer.output);
         }
-        self.head.forward(pass, hidden, head);
+        self.head.forward(pass, &stream.hidden, head);
         let logits = head.logits.clone();
         self.spare().push(buffers);
         Ok(logits)
@@ -122,21 +164,44 @@ impl Encoder {
             return Err(EncoderError::InferenceOnly);
         }
         self.check(batch)?;
-        let mut training = mem::take(&mut self.training);
+        let buffers = Training::new(self.purpose.precision);
+        let mut training = mem::replace(&mut self.training, buffers);
         let Training {
             embeddings,
+            operand,
+            stream,
             layers,
+            inputs,
             head,
             ..
         } = &mut training;
-        let pass = self.pass(batch, dropout);
-        self.embeddings.forward(pass, batch, embeddings);
-        layers.resize_with(self.layers.len(), LayerActivations::default);
+        let pass = self.pass(batch, dropout, true);
+        self.embeddings
+            .forward(pass, batch, embeddings, &mut stream.hidden);
+        stream.write_operand(pass, operand);
+        let kept = if self.recomputes {
+            1
+        } else {
+            self.layers.len()
+        };
+        layers.resize_with(kept, || LayerActivations::new(self.purpose.precision));
+        let again = if self.recomputes {
+            self.layers.len()
+        } else {
+            0
+        };
+        inputs.resize_with(again, Vec::new);
         for (index, layer) in self.layers.iter().enumerate() {
-            let (below, rest) = layers.split_at_mut(index);
-            layer.forward(pass, input(embeddings, below), &mut rest[0]);
+            if self.recomputes {
+                inputs[index].clone_from(&stream.hidden);
+                layer.forward(pass, operand, stream, &mut layers[0]);
+                mem::swap(operand, &mut layers[0].output);
+            } else {
+                let (below, rest) = layers.split_at_mut(index);
+                layer.forward(pass, input(operand, below), stream, &mut rest[0]);
+            }
         }
-        self.head.forward(pass, input(embeddings, layers), head);
+        self.head.forward(pass, &stream.hidden, head);
         let logits = head.logits.clone();
         training.pending = Some((batch.clone(), dropout));
         self.training = training;
@@ -153,7 +218,10 @@ impl Encoder {
         let Training {
             pending,
             embeddings,
+            operand,
+            stream,
             layers,
+            inputs,
             head,
             d_head,
             d_layer,
@@ -166,12 +234,12 @@ impl Encoder {
             cells,
             "backward: `d_logits` is not [rows, n_labels]"
         );
-        let (cpu, values, row_starts) = (&self.cpu, &self.values, batch.row_starts());
         let pass = Pass {
-            cpu,
-            values,
-            row_starts,
+            cpu: &self.cpu,
+            values: &self.values,
+            row_starts: batch.row_starts(),
             dropout,
+            keeps: true,
         };
         let gradients = &mut self.gradients[..];
 
@@ -181,8 +249,16 @@ impl Encoder {
         self.head
             .backward(pass, head, d_logits, d_hidden, d_head, gradients);
         for index in (frozen.saturating_sub(1)..self.layers.len()).rev() {
-            let (x, needs_input) = (input(embeddings, &layers[..index]), index >= frozen);
-            self.layers[index].backward(pass, x, &layers[index], needs_input, d_layer, gradients);
+            let (layer, needs_input) = (&self.layers[index], index >= frozen);
+            let (x, kept) = if self.recomputes {
+                stream.hidden.clone_from(&inputs[index]);
+                stream.write_operand(pass, operand);
+                layer.forward(pass, operand, stream, &mut layers[0]);
+                (&*operand, &layers[0])
+            } else {
+                (input(operand, &layers[..index]), &layers[index])
+            };
+            layer.backward(pass, x.view(), kept, needs_input, d_layer, gradients);
         }
         if frozen == 0 {
             let d_hidden = &mut d_layer.d_hidden;
@@ -211,6 +287,17 @@ impl Encoder {
         self.first_trainable = self.layout.first_trainable(parts);
         let frozen = self.gradients.get_mut(..self.first_trainable);
         frozen.unwrap_or_default().fill(0.0);
+    }
+
+    /// Whether layers keep their input only, and are passed through again before their backward
+    /// pass: less memory for a third more time. The gradients are the same bits either way.
+    pub fn recompute(&mut self, recomputes: bool) {
+        self.recomputes = recomputes;
+    }
+
+    /// What its layers multiply in.
+    pub fn precision(&self) -> Precision {
+        self.purpose.precision
     }
 
     /// What config.json said.
@@ -299,7 +386,7 @@ impl Encoder {
     }
 
     pub(crate) fn inference_only(&self) -> bool {
-        self.gradients.is_empty()
+        !self.purpose.trains
     }
 
     /// Packs the weights that lie at or behind `first_changed` again.
@@ -315,13 +402,18 @@ impl Encoder {
         });
     }
 
-    fn pass<'a>(&'a self, batch: &'a TokenBatch, dropout: Option<DropoutSeed>) -> Pass<'a> {
-        let (values, row_starts) = (&self.values, batch.row_starts());
+    fn pass<'a>(
+        &'a self,
+        batch: &'a TokenBatch,
+        dropout: Option<DropoutSeed>,
+        keeps: bool,
+    ) -> Pass<'a> {
         Pass {
             cpu: &self.cpu,
-            values,
-            row_starts,
+            values: &self.values,
+            row_starts: batch.row_starts(),
             dropout,
+            keeps,
         }
     }
 

@@ -39,6 +39,9 @@ pub enum EncoderError {
     /// A head without outputs was asked for.
     #[error("a model for 0 labels was asked for; it needs at least one")]
     NoLabels,
+    /// Training was asked for in a number type that has none.
+    #[error("training in int8 was asked for; an encoder learns in f32 or bf16")]
+    TrainsInInt8,
     /// A token that the word embedding has no row for.
     #[error(
         "row {row} of the batch: token {position} has id {id}; the word embedding has {vocab_size} rows"
@@ -89,6 +92,9 @@ impl EncoderError {
                 Some("the tokenizer and the weights do not belong together".into())
             }
             Self::RowTooLong { usable, .. } => Some(format!("cut rows to {usable} tokens")),
+            Self::TrainsInInt8 => {
+                Some("train in f32 or bf16, and predict with the result in int8".into())
+            }
             Self::NoLabels | Self::EmptyRow { .. } | Self::InferenceOnly => None,
         }
     }

@@ -1,12 +1,14 @@
 //! The heads: one vector a row, a dense layer in most families, and a linear layer to the logits.
 
 use multihot_checkpoint::{ModelConfig, Role};
-use multihot_kernels::{Activation, Cpu, Dropout, activation, activation_backward, dropout};
+use multihot_kernels::{
+    Activation, Cpu, Dropout, NumbersRef, activation, activation_backward, dropout,
+};
 
 use crate::family::{HeadKind, Traits};
 use crate::linear::Linear;
 use crate::parameters::Layout;
-use crate::pass::{Pass, Site};
+use crate::pass::{Pass, Purpose, Site};
 
 /// From the tokens of the last layer to logits.
 pub(crate) struct Head {
@@ -56,8 +58,11 @@ impl Head {
         traits: Traits,
         layout: &Layout,
         values: &[f32],
+        purpose: Purpose,
     ) -> Self {
-        let linear = |weight, bias| Linear::new(cpu, values, layout.pair(weight, bias));
+        // One vector a row: `f32` costs nothing here.
+        let linear =
+            |weight, bias| Linear::new(cpu, values, layout.pair(weight, bias), purpose.in_f32());
         let (pooling, drops_pooled, dense) = match traits.head {
             HeadKind::FirstToken {
                 drops_input,
@@ -94,15 +99,26 @@ impl Head {
     pub(crate) fn forward(&self, pass: Pass<'_>, x: &[f32], kept: &mut HeadActivations) {
         kept.pooled.resize(pass.rows() * self.width, 0.0);
         self.pool(pass, x, &mut kept.pooled);
-        dropout::apply(pass.cpu, self.pooled_dropout(pass), &mut kept.pooled);
+        dropout::apply(
+            pass.cpu,
+            self.pooled_dropout(pass),
+            self.width,
+            &mut kept.pooled,
+        );
         let Some(dense) = &self.dense else {
-            return self.output.forward(pass, &kept.pooled, &mut kept.logits);
+            return self
+                .output
+                .forward_f32(pass, &kept.pooled, &mut kept.logits);
         };
-        dense.linear.forward(pass, &kept.pooled, &mut kept.dense);
+        dense
+            .linear
+            .forward_f32(pass, &kept.pooled, &mut kept.dense);
         kept.hidden.resize(kept.dense.len(), 0.0);
         activation(pass.cpu, dense.activation, &kept.dense, &mut kept.hidden);
-        dropout::apply(pass.cpu, self.hidden_dropout(pass), &mut kept.hidden);
-        self.output.forward(pass, &kept.hidden, &mut kept.logits);
+        let dropped = self.hidden_dropout(pass);
+        dropout::apply(pass.cpu, dropped, self.width, &mut kept.hidden);
+        self.output
+            .forward_f32(pass, &kept.hidden, &mut kept.logits);
     }
 
     /// Adds to `gradients`; where the layers below learn too, `d_x` becomes the gradient of `x`.
@@ -118,13 +134,15 @@ impl Head {
         match &self.dense {
             Some(dense) => self.dense_backward(pass, dense, kept, d_logits, d, gradients),
             None => {
+                let (x, d_out) = (NumbersRef::F32(&kept.pooled), NumbersRef::F32(d_logits));
+                self.output.backward_parameters(pass, x, d_out, gradients);
                 self.output
-                    .backward_parameters(pass, &kept.pooled, d_logits, gradients);
-                self.output.backward_input(pass, d_logits, &mut d.d_pooled);
+                    .backward_input_f32(pass, d_logits, &mut d.d_pooled);
             }
         }
         if let Some(d_x) = d_x {
-            dropout::apply(pass.cpu, self.pooled_dropout(pass), &mut d.d_pooled);
+            let dropped = self.pooled_dropout(pass);
+            dropout::apply(pass.cpu, dropped, self.width, &mut d.d_pooled);
             self.pool_backward(pass, &d.d_pooled, d_x);
         }
     }
@@ -139,10 +157,12 @@ impl Head {
         d: &mut HeadGradients,
         gradients: &mut [f32],
     ) {
+        let (x, d_out) = (NumbersRef::F32(&kept.hidden), NumbersRef::F32(d_logits));
+        self.output.backward_parameters(pass, x, d_out, gradients);
         self.output
-            .backward_parameters(pass, &kept.hidden, d_logits, gradients);
-        self.output.backward_input(pass, d_logits, &mut d.d_hidden);
-        dropout::apply(pass.cpu, self.hidden_dropout(pass), &mut d.d_hidden);
+            .backward_input_f32(pass, d_logits, &mut d.d_hidden);
+        let dropped = self.hidden_dropout(pass);
+        dropout::apply(pass.cpu, dropped, self.width, &mut d.d_hidden);
         d.d_dense.resize(kept.dense.len(), 0.0);
         activation_backward(
             pass.cpu,
@@ -151,12 +171,11 @@ impl Head {
             &d.d_hidden,
             &mut d.d_dense,
         );
+        let (x, d_out) = (NumbersRef::F32(&kept.pooled), NumbersRef::F32(&d.d_dense));
+        dense.linear.backward_parameters(pass, x, d_out, gradients);
         dense
             .linear
-            .backward_parameters(pass, &kept.pooled, &d.d_dense, gradients);
-        dense
-            .linear
-            .backward_input(pass, &d.d_dense, &mut d.d_pooled);
+            .backward_input_f32(pass, &d.d_dense, &mut d.d_pooled);
     }
 
     /// One vector a row: its first token's, or the mean over its tokens.
@@ -175,12 +194,8 @@ impl Head {
     }
 
     fn pool_backward(&self, pass: Pass<'_>, d_pooled: &[f32], d_x: &mut Vec<f32>) {
-        let tokens = pass
-            .row_starts
-            .last()
-            .expect("row starts end with the number of tokens");
         d_x.clear();
-        d_x.resize(tokens * self.width, 0.0);
+        d_x.resize(pass.tokens() * self.width, 0.0);
         for (ends, d_pooled) in pass
             .row_starts
             .windows(2)

@@ -5,16 +5,17 @@ mod backward;
 
 use multihot_checkpoint::{LayerRole, ModelConfig, Role};
 use multihot_kernels::{
-    Activation, AttentionShape, Cpu, Dropout, activation, add, attention, dropout,
+    Activation, AttentionShape, Cpu, Dropout, Finish, Numbers, NumbersMut, NumbersRef, Precision,
+    attention, round,
 };
 
 pub(crate) use backward::LayerGradients;
 
 use crate::family::{self, Traits};
 use crate::linear::Linear;
-use crate::norm::Norm;
+use crate::norm::{Norm, NormActivations};
 use crate::parameters::Layout;
-use crate::pass::{Pass, Site};
+use crate::pass::{Pass, Purpose, Site};
 
 /// The weights of one layer, and how wide and how forgetful it is.
 pub(crate) struct Layer {
@@ -36,23 +37,87 @@ pub(crate) struct Layer {
     output_norm: Norm,
 }
 
-/// What a layer leaves behind: its output, and on the way there what its backward pass needs.
-#[derive(Default)]
+/// What a layer keeps for its backward pass, in the number type of its products.
 pub(crate) struct LayerActivations {
-    qkv: Vec<f32>,
+    qkv: Numbers,
     log_sum_exp: Vec<f32>,
     /// What attention gathered for each token.
-    context: Vec<f32>,
-    /// Input plus attention, before the norm.
-    attention_sum: Vec<f32>,
-    attention_statistics: Vec<f32>,
-    attended: Vec<f32>,
-    intermediate: Vec<f32>,
-    activated: Vec<f32>,
-    /// `attended` plus feed-forward block, before the norm.
-    output_sum: Vec<f32>,
-    output_statistics: Vec<f32>,
-    pub(crate) output: Vec<f32>,
+    context: Numbers,
+    attention_norm: NormActivations,
+    /// The input of the feed-forward block.
+    attended: Numbers,
+    /// The input of the activation function.
+    intermediate: Numbers,
+    output_norm: NormActivations,
+    /// The input of the next layer.
+    pub(crate) output: Numbers,
+}
+
+impl LayerActivations {
+    pub(crate) fn new(precision: Precision) -> Self {
+        let numbers = || Numbers::new(precision);
+        Self {
+            qkv: numbers(),
+            log_sum_exp: Vec::new(),
+            context: numbers(),
+            attention_norm: NormActivations::new(precision),
+            attended: numbers(),
+            intermediate: numbers(),
+            output_norm: NormActivations::new(precision),
+            output: numbers(),
+        }
+    }
+}
+
+/// The tokens between two layers, and buffers that all layers use in turn.
+pub(crate) struct Stream {
+    /// Before a layer its input, after it its output, in `f32`: what the layer's two blocks add to.
+    pub(crate) hidden: Vec<f32>,
+    /// Input plus block, before a norm.
+    sum: Vec<f32>,
+    /// The output of the activation function.
+    activated: Numbers,
+}
+
+impl Stream {
+    pub(crate) fn new(precision: Precision) -> Self {
+        Self {
+            hidden: Vec::new(),
+            sum: Vec::new(),
+            activated: Numbers::new(precision),
+        }
+    }
+
+    /// Writes `hidden` to `operand` as products read it.
+    pub(crate) fn write_operand(&self, pass: Pass<'_>, operand: &mut Numbers) {
+        if let Some(out) = operand_to_write(pass, operand, self.hidden.len()) {
+            round(pass.cpu, &self.hidden, out);
+        }
+    }
+}
+
+/// Where a copy of the tokens goes that products read; none where they can read the tokens.
+fn operand_to_write<'a>(
+    pass: Pass<'_>,
+    operand: &'a mut Numbers,
+    len: usize,
+) -> Option<NumbersMut<'a>> {
+    match operand {
+        Numbers::F32(_) if !pass.keeps => None,
+        _ => Some(operand.resize(len)),
+    }
+}
+
+/// What a product reads as the tokens: their copy, or where there is none they themselves.
+pub(crate) fn operand<'a>(
+    pass: Pass<'_>,
+    operand: &'a Numbers,
+    hidden: &'a [f32],
+) -> NumbersRef<'a> {
+    match operand {
+        Numbers::F32(_) if !pass.keeps => NumbersRef::F32(hidden),
+        _ => operand.view(),
+    }
 }
 
 impl Layer {
@@ -63,10 +128,14 @@ impl Layer {
         layout: &Layout,
         values: &[f32],
         index: usize,
+        purpose: Purpose,
     ) -> Self {
         use LayerRole as In;
         let role = |role| Role::Layer(index, role);
-        let linear = |weight, bias| Linear::new(cpu, values, layout.pair(role(weight), role(bias)));
+        let linear = |weight, bias| {
+            let place = layout.pair(role(weight), role(bias));
+            Linear::new(cpu, values, place, purpose)
+        };
         let norm = |weight, bias| Norm {
             place: layout.pair(role(weight), role(bias)),
             epsilon: config.layer_norm_epsilon,
@@ -88,7 +157,7 @@ impl Layer {
                 0.0
             },
             output_dropout: config.hidden_dropout,
-            qkv: Linear::new(cpu, values, qkv),
+            qkv: Linear::new(cpu, values, qkv, purpose),
             attention_output: linear(In::AttentionOutputWeight, In::AttentionOutputBias),
             attention_norm: norm(In::AttentionNormWeight, In::AttentionNormBias),
             intermediate: linear(In::IntermediateWeight, In::IntermediateBias),
@@ -108,56 +177,80 @@ impl Layer {
         .into_iter()
     }
 
-    /// From the tokens `x`, `[tokens, width]`, to `kept.output` of the same shape.
-    pub(crate) fn forward(&self, pass: Pass<'_>, x: &[f32], kept: &mut LayerActivations) {
-        self.attend(pass, x, kept);
-        self.feed_forward(pass, kept);
+    /// Takes the tokens in `stream.hidden`, `[tokens, width]`, to what comes out of the layer. `x` is
+    /// `hidden` as products read it, `kept.output` becomes the same for the next layer.
+    pub(crate) fn forward(
+        &self,
+        pass: Pass<'_>,
+        x: &Numbers,
+        stream: &mut Stream,
+        kept: &mut LayerActivations,
+    ) {
+        self.attend(pass, x, stream, kept);
+        self.feed_forward(pass, stream, kept);
     }
 
-    fn attend(&self, pass: Pass<'_>, x: &[f32], kept: &mut LayerActivations) {
-        self.qkv.forward(pass, x, &mut kept.qkv);
-        kept.context.resize(x.len(), 0.0);
-        kept.log_sum_exp.resize(x.len() / self.head_dim, 0.0);
+    fn attend(
+        &self,
+        pass: Pass<'_>,
+        x: &Numbers,
+        stream: &mut Stream,
+        kept: &mut LayerActivations,
+    ) {
+        let Stream { hidden, sum, .. } = stream;
+        let out = kept.qkv.resize(3 * hidden.len());
+        self.qkv
+            .forward(pass, operand(pass, x, hidden), Finish::Store { out });
+        let log_sum_exp = pass.keeps.then(|| {
+            kept.log_sum_exp.resize(hidden.len() / self.head_dim, 0.0);
+            &mut kept.log_sum_exp[..]
+        });
         let (shape, dropped) = (self.attention_shape(pass), self.attention_dropout(pass));
-        let log_sum_exp = Some(&mut kept.log_sum_exp[..]);
+        let context = kept.context.resize(hidden.len());
         attention(
             pass.cpu,
             shape,
-            &kept.qkv,
+            kept.qkv.view(),
             dropped,
-            &mut kept.context,
+            context,
             log_sum_exp,
         );
+        sum.resize(hidden.len(), 0.0);
+        let add = Finish::AddTo {
+            dropout: self.attention_output_dropout(pass),
+            x: hidden,
+            out: sum,
+        };
         self.attention_output
-            .forward(pass, &kept.context, &mut kept.attention_sum);
-        dropout::apply(
-            pass.cpu,
-            self.attention_output_dropout(pass),
-            &mut kept.attention_sum,
-        );
-        add(pass.cpu, x, &mut kept.attention_sum);
-        let (sum, statistics) = (&kept.attention_sum, &mut kept.attention_statistics);
+            .forward(pass, kept.context.view(), add);
+        let attended = operand_to_write(pass, &mut kept.attended, sum.len());
         self.attention_norm
-            .forward(pass, sum, &mut kept.attended, statistics);
+            .forward(pass, sum, hidden, attended, &mut kept.attention_norm);
     }
 
-    fn feed_forward(&self, pass: Pass<'_>, kept: &mut LayerActivations) {
+    fn feed_forward(&self, pass: Pass<'_>, stream: &mut Stream, kept: &mut LayerActivations) {
+        let Stream {
+            hidden,
+            sum,
+            activated,
+        } = stream;
+        let len = pass.tokens() * self.intermediate.outputs();
+        let activate = Finish::Activate {
+            function: self.activation,
+            y: pass.keeps.then(|| kept.intermediate.resize(len)),
+            out: activated.resize(len),
+        };
         self.intermediate
-            .forward(pass, &kept.attended, &mut kept.intermediate);
-        kept.activated.resize(kept.intermediate.len(), 0.0);
-        activation(
-            pass.cpu,
-            self.activation,
-            &kept.intermediate,
-            &mut kept.activated,
-        );
-        self.output
-            .forward(pass, &kept.activated, &mut kept.output_sum);
-        dropout::apply(pass.cpu, self.output_dropout(pass), &mut kept.output_sum);
-        add(pass.cpu, &kept.attended, &mut kept.output_sum);
-        let (sum, statistics) = (&kept.output_sum, &mut kept.output_statistics);
+            .forward(pass, operand(pass, &kept.attended, hidden), activate);
+        let add = Finish::AddTo {
+            dropout: self.output_dropout(pass),
+            x: hidden,
+            out: sum,
+        };
+        self.output.forward(pass, activated.view(), add);
+        let output = operand_to_write(pass, &mut kept.output, sum.len());
         self.output_norm
-            .forward(pass, sum, &mut kept.output, statistics);
+            .forward(pass, sum, hidden, output, &mut kept.output_norm);
     }
 
     fn attention_shape<'a>(&self, pass: Pass<'a>) -> AttentionShape<'a> {

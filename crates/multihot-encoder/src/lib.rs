@@ -29,4 +29,4 @@ pub use encoder::{Encoder, Freeze};
 pub use error::EncoderError;
 pub use load::LoadReport;
 pub use optimizer::StepPlan;
-pub use pass::DropoutSeed;
+pub use pass::{DropoutSeed, Purpose};

@@ -1,9 +1,11 @@
 //! One linear layer: its place among the parameters, and its weights packed for multiplication.
 
-use multihot_kernels::{Cpu, PackedWeights, linear, linear_d_input, linear_d_weights};
+use multihot_kernels::{
+    Cpu, Finish, NumbersRef, PackedWeights, linear, linear_d_input, linear_d_weights,
+};
 
 use crate::parameters::WeightAndBias;
-use crate::pass::Pass;
+use crate::pass::{Pass, Purpose};
 
 /// `y = x Wᵀ + b`, with `W` `[outputs, inputs]`.
 pub(crate) struct Linear {
@@ -12,11 +14,13 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    /// Packs the weights at `place` of `values`.
-    pub(crate) fn new(cpu: &Cpu, values: &[f32], place: WeightAndBias) -> Self {
+    /// Packs the weights at `place` of `values` for `purpose`.
+    pub(crate) fn new(cpu: &Cpu, values: &[f32], place: WeightAndBias, purpose: Purpose) -> Self {
         let outputs = place.bias.len();
         let inputs = place.weight.len() / outputs;
-        let packed = PackedWeights::pack(cpu, &values[place.weight.clone()], outputs, inputs);
+        let Purpose { precision, trains } = purpose;
+        let weight = &values[place.weight.clone()];
+        let packed = PackedWeights::pack(cpu, precision, trains, weight, outputs, inputs);
         Self { place, packed }
     }
 
@@ -27,19 +31,23 @@ impl Linear {
         }
     }
 
-    /// `x` is `[rows, inputs]`, `out` becomes `[rows, outputs]`.
-    pub(crate) fn forward(&self, pass: Pass<'_>, x: &[f32], out: &mut Vec<f32>) {
-        out.resize(x.len() / self.packed.inputs() * self.packed.outputs(), 0.0);
+    /// The width of its output.
+    pub(crate) fn outputs(&self) -> usize {
+        self.packed.outputs()
+    }
+
+    /// `x` is `[rows, inputs]`; `finish` says what becomes of the product, `[rows, outputs]`.
+    pub(crate) fn forward(&self, pass: Pass<'_>, x: NumbersRef<'_>, finish: Finish<'_>) {
         let bias = &pass.values[self.place.bias.clone()];
-        linear(pass.cpu, x, &self.packed, Some(bias), out);
+        linear(pass.cpu, x, &self.packed, Some(bias), finish);
     }
 
     /// Adds to the gradients of weight and bias; `d_out` is `[rows, outputs]`.
     pub(crate) fn backward_parameters(
         &self,
         pass: Pass<'_>,
-        x: &[f32],
-        d_out: &[f32],
+        x: NumbersRef<'_>,
+        d_out: NumbersRef<'_>,
         gradients: &mut [f32],
     ) {
         let (outputs, inputs) = (self.packed.outputs(), self.packed.inputs());
@@ -47,11 +55,22 @@ impl Linear {
         linear_d_weights(pass.cpu, d_out, x, outputs, inputs, d_weight, Some(d_bias));
     }
 
-    /// The gradient of the input: `d_x` becomes `[rows, inputs]`.
-    pub(crate) fn backward_input(&self, pass: Pass<'_>, d_out: &[f32], d_x: &mut Vec<f32>) {
-        let (outputs, inputs) = (self.packed.outputs(), self.packed.inputs());
-        d_x.resize(d_out.len() / outputs * inputs, 0.0);
+    /// The gradient of the input, `[rows, inputs]`; `finish` says what becomes of it.
+    pub(crate) fn backward_input(&self, pass: Pass<'_>, d_out: NumbersRef<'_>, finish: Finish<'_>) {
         let weight = &pass.values[self.place.weight.clone()];
-        linear_d_input(pass.cpu, d_out, weight, outputs, inputs, d_x);
+        linear_d_input(pass.cpu, d_out, &self.packed, weight, finish);
+    }
+
+    /// [`Linear::forward`] in `f32`: `out` becomes `[rows, outputs]`.
+    pub(crate) fn forward_f32(&self, pass: Pass<'_>, x: &[f32], out: &mut Vec<f32>) {
+        out.resize(x.len() / self.packed.inputs() * self.packed.outputs(), 0.0);
+        self.forward(pass, NumbersRef::F32(x), Finish::store_f32(out));
+    }
+
+    /// [`Linear::backward_input`] in `f32`: `d_x` becomes `[rows, inputs]`.
+    pub(crate) fn backward_input_f32(&self, pass: Pass<'_>, d_out: &[f32], d_x: &mut Vec<f32>) {
+        let rows = d_out.len() / self.packed.outputs();
+        d_x.resize(rows * self.packed.inputs(), 0.0);
+        self.backward_input(pass, NumbersRef::F32(d_out), Finish::store_f32(d_x));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use multihot_checkpoint::{
     ModelConfig, ModelFolder, ParameterSpec, Pooling, Role, Tensor, Weights,
 };
-use multihot_kernels::{Cpu, random};
+use multihot_kernels::{Cpu, Precision, random};
 
 use crate::embeddings::Embeddings;
 use crate::encoder::{Encoder, Training};
@@ -14,6 +14,7 @@ use crate::family::Traits;
 use crate::head::Head;
 use crate::layer::Layer;
 use crate::parameters::Layout;
+use crate::pass::Purpose;
 
 /// Fresh output weights are drawn at this share of the usual spread, so that training starts at
 /// the base rates that the output bias stands for.
@@ -38,15 +39,19 @@ impl Encoder {
     ///
     /// The encoder's own weights must all be there. What the head lacks, or has for another number
     /// of labels, starts afresh from `seed` and is in the report: the output weights at a tenth of
-    /// the usual spread, biases at 0. With `inference_only` nothing is set aside for training.
+    /// the usual spread, biases at 0. What is set aside goes by `purpose`, and so does what the
+    /// weights are packed for; there is no training in int8.
     pub fn load(
         folder: &ModelFolder,
         n_labels: usize,
         pooling: Pooling,
         seed: u64,
         cpu: Arc<Cpu>,
-        inference_only: bool,
+        purpose: Purpose,
     ) -> Result<(Self, LoadReport), EncoderError> {
+        if purpose.trains && purpose.precision == Precision::Int8 {
+            return Err(EncoderError::TrainsInInt8);
+        }
         if n_labels == 0 {
             return Err(EncoderError::NoLabels);
         }
@@ -57,15 +62,7 @@ impl Encoder {
         reader.check_shapes(&layout)?;
         let mut values = vec![0.0; layout.len()];
         let report = reader.read(&layout, &mut values)?;
-        let encoder = build(
-            config,
-            pooling,
-            n_labels,
-            layout,
-            values,
-            cpu,
-            inference_only,
-        );
+        let encoder = build(config, pooling, n_labels, layout, values, cpu, purpose);
         Ok((encoder, report))
     }
 
@@ -90,23 +87,25 @@ fn build(
     layout: Layout,
     values: Vec<f32>,
     cpu: Arc<Cpu>,
-    inference_only: bool,
+    purpose: Purpose,
 ) -> Encoder {
     let traits = Traits::new(config.family, pooling);
-    let layer = |index| Layer::new(&cpu, &config, traits, &layout, &values, index);
-    let learned = || vec![0.0; if inference_only { 0 } else { values.len() }];
+    let layer = |index| Layer::new(&cpu, &config, traits, &layout, &values, index, purpose);
+    let learned = || vec![0.0; if purpose.trains { values.len() } else { 0 }];
     Encoder {
-        embeddings: Embeddings::new(&cpu, &config, traits, &layout, &values),
+        embeddings: Embeddings::new(&cpu, &config, traits, &layout, &values, purpose),
         layers: (0..config.n_layers).map(layer).collect(),
-        head: Head::new(&cpu, &config, traits, &layout, &values),
+        head: Head::new(&cpu, &config, traits, &layout, &values, purpose),
         pooling,
         n_labels,
+        purpose,
         gradients: learned(),
         m: learned(),
         v: learned(),
         first_trainable: 0,
         frozen_parts: 0,
-        training: Training::default(),
+        recomputes: false,
+        training: Training::new(purpose.precision),
         spare: Mutex::default(),
         config,
         layout,

@@ -1,6 +1,37 @@
 //! What all parts of one pass through the encoder share.
 
-use multihot_kernels::{Cpu, Dropout, dropout};
+use multihot_kernels::{Cpu, Dropout, Precision, dropout};
+
+/// What an encoder is loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    /// What its layers multiply in. Embeddings, LayerNorms, softmax, the head and all sums are `f32`.
+    pub precision: Precision,
+    /// Whether it is to learn; otherwise nothing is set aside for that.
+    pub trains: bool,
+}
+
+impl Purpose {
+    /// Learning in `f32`.
+    pub const TRAIN_F32: Purpose = Purpose {
+        precision: Precision::F32,
+        trains: true,
+    };
+
+    /// Prediction in `f32`.
+    pub const PREDICT_F32: Purpose = Purpose {
+        precision: Precision::F32,
+        trains: false,
+    };
+
+    /// The same in `f32`.
+    pub(crate) fn in_f32(self) -> Self {
+        Self {
+            precision: Precision::F32,
+            ..self
+        }
+    }
+}
 
 /// Decides which elements dropout drops: the same seed, step and micro batch drop the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +68,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) row_starts: &'a [usize],
     /// `None` where nothing is dropped.
     pub(crate) dropout: Option<DropoutSeed>,
+    /// Whether a backward pass follows.
+    pub(crate) keeps: bool,
 }
 
 impl Pass<'_> {
@@ -54,6 +87,12 @@ impl Pass<'_> {
             share,
             key: dropout::key(seed, step, layer as u32, site),
         })
+    }
+
+    /// How many tokens the batch has.
+    pub(crate) fn tokens(&self) -> usize {
+        let last = self.row_starts.last();
+        *last.expect("row starts end with the number of tokens")
     }
 
     /// How many rows the batch has.

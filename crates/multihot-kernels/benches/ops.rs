@@ -69,56 +69,72 @@ const SHAPES: [Shape; 10] = [
     shape(2048, 768, 3072),
 ];
 
-#[divan::bench(args = SHAPES)]
-fn linear_forward(bencher: Bencher<'_, '_>, shape: Shape) {
-    let cpu = cpu();
+/// Number types, as parameters of benches.
+const F32: u8 = 0;
+const BF16: u8 = 1;
+const INT8: u8 = 2;
+
+fn precision(number: u8) -> Precision {
+    [Precision::F32, Precision::Bf16, Precision::Int8][usize::from(number)]
+}
+
+/// `f32` values, rounded where `precision` keeps activations in bf16.
+fn numbers(cpu: &Cpu, precision: Precision, key: u64, len: usize) -> Numbers {
+    let mut numbers = Numbers::new(precision);
+    round(cpu, &values(key, len), numbers.resize(len));
+    numbers
+}
+
+#[divan::bench(args = SHAPES, consts = [F32, BF16, INT8])]
+fn linear_forward<const PRECISION: u8>(bencher: Bencher<'_, '_>, shape: Shape) {
+    let (cpu, precision) = (cpu(), precision(PRECISION));
     let Shape {
         rows,
         outputs,
         inputs,
     } = shape;
-    let (x, w, bias) = (
-        values(1, rows * inputs),
-        values(2, outputs * inputs),
-        values(3, outputs),
-    );
-    let w = PackedWeights::pack(&cpu, &w, outputs, inputs);
+    let x = numbers(&cpu, precision, 1, rows * inputs);
+    let (w, bias) = (values(2, outputs * inputs), values(3, outputs));
+    let w = PackedWeights::pack(&cpu, precision, false, &w, outputs, inputs);
     let mut out = vec![0.0; rows * outputs];
     bencher
         .counter(shape.flops())
-        .bench_local(|| linear(&cpu, &x, &w, Some(&bias), &mut out));
+        .bench_local(|| linear(&cpu, x.view(), &w, Some(&bias), Finish::store_f32(&mut out)));
 }
 
-#[divan::bench(args = SHAPES)]
-fn linear_d_x(bencher: Bencher<'_, '_>, shape: Shape) {
-    let cpu = cpu();
+#[divan::bench(args = SHAPES, consts = [F32, BF16])]
+fn linear_d_x<const PRECISION: u8>(bencher: Bencher<'_, '_>, shape: Shape) {
+    let (cpu, precision) = (cpu(), precision(PRECISION));
     let Shape {
         rows,
         outputs,
         inputs,
     } = shape;
-    let (d_out, w) = (values(1, rows * outputs), values(2, outputs * inputs));
+    let d_out = numbers(&cpu, precision, 1, rows * outputs);
+    let values = values(2, outputs * inputs);
+    let w = PackedWeights::pack(&cpu, precision, true, &values, outputs, inputs);
     let mut d_x = vec![0.0; rows * inputs];
-    bencher
-        .counter(shape.flops())
-        .bench_local(|| linear_d_input(&cpu, &d_out, &w, outputs, inputs, &mut d_x));
+    bencher.counter(shape.flops()).bench_local(|| {
+        linear_d_input(&cpu, d_out.view(), &w, &values, Finish::store_f32(&mut d_x));
+    });
 }
 
-#[divan::bench(args = SHAPES)]
-fn linear_d_w(bencher: Bencher<'_, '_>, shape: Shape) {
-    let cpu = cpu();
+#[divan::bench(args = SHAPES, consts = [F32, BF16])]
+fn linear_d_w<const PRECISION: u8>(bencher: Bencher<'_, '_>, shape: Shape) {
+    let (cpu, precision) = (cpu(), precision(PRECISION));
     let Shape {
         rows,
         outputs,
         inputs,
     } = shape;
-    let (d_out, x) = (values(1, rows * outputs), values(2, rows * inputs));
+    let d_out = numbers(&cpu, precision, 1, rows * outputs);
+    let x = numbers(&cpu, precision, 2, rows * inputs);
     let (mut d_w, mut d_bias) = (vec![0.0; outputs * inputs], vec![0.0; outputs]);
     bencher.counter(shape.flops()).bench_local(|| {
         linear_d_weights(
             &cpu,
-            &d_out,
-            &x,
+            d_out.view(),
+            x.view(),
             outputs,
             inputs,
             &mut d_w,
@@ -127,14 +143,14 @@ fn linear_d_w(bencher: Bencher<'_, '_>, shape: Shape) {
     });
 }
 
-#[divan::bench(args = SHAPES)]
-fn pack(bencher: Bencher<'_, '_>, shape: Shape) {
-    let cpu = cpu();
+#[divan::bench(args = SHAPES, consts = [F32, BF16, INT8])]
+fn pack<const PRECISION: u8>(bencher: Bencher<'_, '_>, shape: Shape) {
+    let (cpu, precision) = (cpu(), precision(PRECISION));
     let Shape {
         outputs, inputs, ..
     } = shape;
     let w = values(1, outputs * inputs);
-    let mut packed = PackedWeights::pack(&cpu, &w, outputs, inputs);
+    let mut packed = PackedWeights::pack(&cpu, precision, false, &w, outputs, inputs);
     let count = ItemsCount::new(outputs * inputs);
     bencher
         .counter(count)
@@ -164,11 +180,11 @@ fn attention_forward(bencher: Bencher<'_, '_>, case: (usize, usize, usize)) {
         n_heads: 12,
         head_dim,
     };
-    let qkv = values(1, rows * len * 36 * head_dim);
-    let mut out = vec![0.0; rows * len * 12 * head_dim];
+    let qkv = numbers(&cpu, Precision::F32, 1, rows * len * 36 * head_dim);
+    let mut out = numbers(&cpu, Precision::F32, 2, rows * len * 12 * head_dim);
     bencher
         .counter(attention_flops(case, 2))
-        .bench_local(|| attention(&cpu, shape, &qkv, None, &mut out, None));
+        .bench_local(|| attention(&cpu, shape, qkv.view(), None, out.view_mut(), None));
 }
 
 #[divan::bench(args = ATTENTION)]
@@ -181,14 +197,22 @@ fn attention_gradient(bencher: Bencher<'_, '_>, case: (usize, usize, usize)) {
         n_heads: 12,
         head_dim,
     };
-    let qkv = values(1, rows * len * 36 * head_dim);
+    let qkv = numbers(&cpu, Precision::F32, 1, rows * len * 36 * head_dim);
     let mut out = vec![0.0; rows * len * 12 * head_dim];
     let mut log_sum_exp = vec![0.0; rows * len * 12];
-    attention(&cpu, shape, &qkv, None, &mut out, Some(&mut log_sum_exp));
-    let mut d_qkv = vec![0.0; qkv.len()];
+    attention(
+        &cpu,
+        shape,
+        qkv.view(),
+        None,
+        NumbersMut::F32(&mut out),
+        Some(&mut log_sum_exp),
+    );
+    let mut d_qkv = qkv.clone();
     let dropout = Some(Dropout { share: 0.1, key: 1 });
     bencher.counter(attention_flops(case, 5)).bench_local(|| {
-        attention_backward(&cpu, shape, &qkv, &log_sum_exp, &out, dropout, &mut d_qkv);
+        let (x, d_x) = (qkv.view(), d_qkv.view_mut());
+        attention_backward(&cpu, shape, x, &log_sum_exp, &out, dropout, d_x);
     });
 }
 
@@ -230,7 +254,7 @@ fn layer_norm_forward(bencher: Bencher<'_, '_>, width: usize) {
     let count = ItemsCount::new(x.len());
     bencher
         .counter(count)
-        .bench_local(|| layer_norm(&cpu, &x, norm, &mut out, None));
+        .bench_local(|| layer_norm(&cpu, &x, norm, &mut out, None, None));
 }
 
 #[divan::bench(args = [384, 768])]
@@ -242,21 +266,23 @@ fn layer_norm_gradient(bencher: Bencher<'_, '_>, width: usize) {
         bias: &weight,
         epsilon: 1e-12,
     };
-    let (mut d_x, mut statistics) = (vec![0.0; x.len()], vec![0.0; 2 * TOKENS]);
-    layer_norm(&cpu, &x, norm, &mut d_x, Some(&mut statistics));
+    let (mut d_x, mut normal) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+    let mut inverse = vec![0.0; TOKENS];
+    let kept = KeptNorm {
+        normal: NumbersMut::F32(&mut normal),
+        inverse: &mut inverse,
+    };
+    layer_norm(&cpu, &x, norm, &mut d_x, None, Some(kept));
     let (mut d_weight, mut d_bias) = (vec![0.0; width], vec![0.0; width]);
+    let from = NormGradient {
+        normal: NumbersRef::F32(&normal),
+        inverse: &inverse,
+        weight: &weight,
+        d_out: &x,
+    };
     let count = ItemsCount::new(x.len());
     bencher.counter(count).bench_local(|| {
-        layer_norm_backward(
-            &cpu,
-            &x,
-            &statistics,
-            &weight,
-            &x,
-            &mut d_x,
-            &mut d_weight,
-            &mut d_bias,
-        );
+        layer_norm_backward(&cpu, from, &mut d_x, None, &mut d_weight, &mut d_bias);
     });
 }
 
@@ -267,7 +293,7 @@ fn dropout_apply(bencher: Bencher<'_, '_>, len: usize) {
     let dropout = Some(Dropout { share: 0.1, key: 1 });
     bencher
         .counter(ItemsCount::new(len))
-        .bench_local(|| dropout::apply(&cpu, dropout, &mut x));
+        .bench_local(|| dropout::apply(&cpu, dropout, 384, &mut x));
 }
 
 #[divan::bench(args = [10_000_000])]

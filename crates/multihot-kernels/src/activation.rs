@@ -4,6 +4,7 @@ use std::f32::consts::FRAC_1_SQRT_2;
 
 use crate::lanes::functions::{erf, exp, tanh};
 use crate::lanes::{Kernel, Lanes};
+use crate::numbers::Element;
 use crate::{CHUNK, Cpu};
 
 /// A function applied to every element.
@@ -125,25 +126,61 @@ fn tanh_inner(x: f32) -> f32 {
     TANH_SCALE * (x + CUBIC * x * x * x)
 }
 
-struct Forward<'a> {
-    function: Activation,
-    x: &'a [f32],
-    out: &'a mut [f32],
+pub(crate) struct Forward<'a, E> {
+    pub(crate) function: Activation,
+    pub(crate) x: &'a [f32],
+    pub(crate) out: &'a mut [E],
 }
 
-impl Kernel for Forward<'_> {
+impl<E: Element> Kernel for Forward<'_, E> {
     type Output = ();
 
     fn scalar(self) {
         for (x, out) in self.x.iter().zip(self.out) {
-            *out = value(self.function, *x);
+            *out = E::from_f32(value(self.function, *x));
         }
     }
 
     #[inline(always)]
     fn fast<L: Lanes>(self, lanes: L) {
         for (x, out) in self.x.chunks(L::WIDTH).zip(self.out.chunks_mut(L::WIDTH)) {
-            lanes.store(values(lanes, self.function, lanes.load(x)), out);
+            E::store(lanes, values(lanes, self.function, lanes.load(x)), out);
+        }
+    }
+}
+
+/// The gradient by the input of the function, and its value once more.
+pub(crate) struct BackwardAgain<'a, E> {
+    pub(crate) function: Activation,
+    pub(crate) x: &'a [E],
+    pub(crate) d_out: &'a [f32],
+    pub(crate) d_x: &'a mut [E],
+    pub(crate) out: &'a mut [E],
+}
+
+impl<E: Element> Kernel for BackwardAgain<'_, E> {
+    type Output = ();
+
+    fn scalar(self) {
+        for (i, x) in self.x.iter().enumerate() {
+            let x = x.to_f32();
+            self.d_x[i] = E::from_f32(self.d_out[i] * slope(self.function, x));
+            self.out[i] = E::from_f32(value(self.function, x));
+        }
+    }
+
+    #[inline(always)]
+    fn fast<L: Lanes>(self, lanes: L) {
+        let read = self.x.chunks(L::WIDTH).zip(self.d_out.chunks(L::WIDTH));
+        let written = self
+            .d_x
+            .chunks_mut(L::WIDTH)
+            .zip(self.out.chunks_mut(L::WIDTH));
+        for ((x, d_out), (d_x, out)) in read.zip(written) {
+            let x = E::load(lanes, x);
+            let (value, slope) = values_and_slopes(lanes, self.function, x);
+            E::store(lanes, lanes.mul(lanes.load(d_out), slope), d_x);
+            E::store(lanes, value, out);
         }
     }
 }
@@ -178,7 +215,7 @@ impl Kernel for Backward<'_> {
 #[inline(always)]
 fn values<L: Lanes>(lanes: L, function: Activation, x: L::Vector) -> L::Vector {
     match function {
-        Activation::Gelu => lanes.mul(x, normal_share(lanes, x)),
+        Activation::Gelu => lanes.mul(x, normal(lanes, x).0),
         Activation::GeluTanh => {
             let half = lanes.mul(lanes.splat(0.5), x);
             lanes.mul_add(half, tanh(lanes, tanh_inners(lanes, x)), half)
@@ -195,9 +232,8 @@ fn slopes<L: Lanes>(lanes: L, function: Activation, x: L::Vector) -> L::Vector {
     let one = lanes.splat(1.0);
     match function {
         Activation::Gelu => {
-            let square = lanes.mul(lanes.mul(x, lanes.splat(-0.5)), x);
-            let density = lanes.mul(exp(lanes, square), lanes.splat(NORMAL_DENSITY));
-            lanes.mul_add(x, density, normal_share(lanes, x))
+            let (share, density) = normal(lanes, x);
+            lanes.mul_add(x, density, share)
         }
         Activation::GeluTanh => {
             let half = lanes.splat(0.5);
@@ -221,15 +257,30 @@ fn slopes<L: Lanes>(lanes: L, function: Activation, x: L::Vector) -> L::Vector {
     }
 }
 
-/// The share of the normal distribution below `x`.
+/// [`value`] and [`slope`] of every lane, with what they share worked out once.
 #[inline(always)]
-fn normal_share<L: Lanes>(lanes: L, x: L::Vector) -> L::Vector {
+fn values_and_slopes<L: Lanes>(
+    lanes: L,
+    function: Activation,
+    x: L::Vector,
+) -> (L::Vector, L::Vector) {
+    match function {
+        Activation::Gelu => {
+            let (share, density) = normal(lanes, x);
+            (lanes.mul(x, share), lanes.mul_add(x, density, share))
+        }
+        _ => (values(lanes, function, x), slopes(lanes, function, x)),
+    }
+}
+
+/// The share of the normal distribution below `x`, and its density there.
+#[inline(always)]
+fn normal<L: Lanes>(lanes: L, x: L::Vector) -> (L::Vector, L::Vector) {
     let half = lanes.splat(0.5);
-    lanes.mul_add(
-        erf(lanes, lanes.mul(x, lanes.splat(FRAC_1_SQRT_2))),
-        half,
-        half,
-    )
+    let scaled = lanes.mul(x, lanes.splat(FRAC_1_SQRT_2));
+    let e = exp(lanes, lanes.mul(lanes.mul(x, lanes.splat(-0.5)), x));
+    let share = lanes.mul_add(erf(lanes, scaled, e), half, half);
+    (share, lanes.mul(e, lanes.splat(NORMAL_DENSITY)))
 }
 
 /// `1 / (1 + e^-x)`.

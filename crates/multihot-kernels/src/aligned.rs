@@ -1,45 +1,68 @@
 //! Memory that starts at a cache line.
 
-use std::ops::{Deref, DerefMut};
+use half::bf16;
 
 /// One cache line of x86-64, and one vector of AVX-512: loads that straddle two cost double.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; Line::LEN]);
+struct Line([u8; LINE]);
 
-impl Line {
-    const LEN: usize = 16;
-}
+const LINE: usize = 64;
 
-/// A slice of `f32` that starts at a multiple of 64 bytes.
+/// Numbers that may lie in any memory.
+///
+/// # Safety
+///
+/// Every pattern of bits is a value, there is no padding, and the alignment is a line's at most.
+pub(crate) unsafe trait Plain: Copy + Send + Sync + 'static {}
+
+// SAFETY: numbers of the machine.
+unsafe impl Plain for f32 {}
+// SAFETY: numbers of the machine.
+unsafe impl Plain for u32 {}
+// SAFETY: numbers of the machine.
+unsafe impl Plain for i32 {}
+// SAFETY: numbers of the machine.
+unsafe impl Plain for u8 {}
+// SAFETY: numbers of the machine.
+unsafe impl Plain for i8 {}
+// SAFETY: a transparent wrapper of `u16`.
+unsafe impl Plain for bf16 {}
+
+/// Memory for numbers, whose first byte is at a multiple of 64.
 #[derive(Default)]
 pub(crate) struct Aligned {
     lines: Vec<Line>,
 }
 
 impl Aligned {
-    /// At least `len` zeros, to the end of the line.
-    pub(crate) fn zeros(len: usize) -> Aligned {
+    /// Zeros, `bytes` of them at least.
+    pub(crate) fn zeros(bytes: usize) -> Aligned {
         Aligned {
-            lines: vec![Line([0.0; Line::LEN]); len.div_ceil(Line::LEN)],
+            lines: vec![Line([0; LINE]); bytes.div_ceil(LINE)],
         }
     }
-}
 
-impl Deref for Aligned {
-    type Target = [f32];
+    /// Room for `len` numbers, all 0.
+    pub(crate) fn room_for<T: Plain>(len: usize) -> Aligned {
+        Aligned::zeros(len * size_of::<T>())
+    }
 
-    fn deref(&self) -> &[f32] {
-        let len = self.lines.len() * Line::LEN;
-        // SAFETY: a `Line` is its array and nothing else, because its size is its alignment.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lines.len() * LINE
+    }
+
+    /// All of the memory as numbers.
+    pub(crate) fn numbers<T: Plain>(&self) -> &[T] {
+        let len = self.bytes() / size_of::<T>();
+        // SAFETY: a line is its bytes, aligned for every `Plain`, and any bytes are a value of it.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
     }
-}
 
-impl DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        let len = self.lines.len() * Line::LEN;
-        // SAFETY: a `Line` is its array and nothing else, because its size is its alignment.
+    /// All of the memory as numbers, to write to.
+    pub(crate) fn numbers_mut<T: Plain>(&mut self) -> &mut [T] {
+        let len = self.bytes() / size_of::<T>();
+        // SAFETY: as above, and a `Plain` has no padding that would spoil the lines.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
     }
 }
@@ -51,11 +74,12 @@ mod tests {
     #[test]
     fn there_are_enough_values_and_they_start_at_a_line() {
         for len in [0, 1, 16, 17, 1000] {
-            let mut aligned = Aligned::zeros(len);
-            assert!((len..len + 16).contains(&aligned.len()));
-            assert_eq!(aligned.as_ptr() as usize % 64, 0);
-            aligned.fill(1.0);
-            assert!(aligned.iter().all(|&value| value == 1.0));
+            let mut aligned = Aligned::room_for::<f32>(len);
+            assert!((len..len + 16).contains(&aligned.numbers::<f32>().len()));
+            assert_eq!(aligned.numbers::<u8>().as_ptr() as usize % 64, 0);
+            aligned.numbers_mut().fill(1.0f32);
+            assert!(aligned.numbers::<f32>().iter().all(|&x| x == 1.0));
+            assert!(aligned.numbers::<u32>().iter().all(|&x| x == 0x3f80_0000));
         }
     }
 }

@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
+use half::bf16;
+
+use crate::arithmetic::F32;
 use crate::dropout::{Mask, active};
 use crate::grid::{Grid, Rectangle};
 use crate::lanes::functions::exp;
 use crate::lanes::{Kernel, Lanes};
 use crate::multiply::{Begin, Multiply, Pack, Panels, Strided};
-use crate::{Cpu, Dropout};
+use crate::numbers::{Element, Round};
+use crate::{Cpu, Dropout, NumbersMut, NumbersRef};
 
 /// How many queries are worked on at a time: whole tiles, whose scores fit the second cache.
 const QUERIES: usize = 48;
@@ -52,7 +56,7 @@ impl AttentionShape<'_> {
     }
 
     /// The pair of number `index`, in `qkv`.
-    fn part<'q>(&self, qkv: &'q [f32], dropout: Option<Dropout>, index: usize) -> Part<'q> {
+    fn part<'q, E>(&self, qkv: &'q [E], dropout: Option<Dropout>, index: usize) -> Part<'q, E> {
         let (row, head) = (index / self.n_heads, index % self.n_heads);
         Part {
             qkv,
@@ -70,7 +74,7 @@ impl AttentionShape<'_> {
 /// `out = softmax(Q Kᵀ / sqrt(head_dim)) V` for every row and head (Vaswani and others, 2017).
 ///
 /// `qkv` is `[tokens, 3 * width]`: queries, keys and values side by side, each `[n_heads, head_dim]`;
-/// `out` is `[tokens, width]`. `dropout` acts on the probabilities. `log_sum_exp`, for
+/// `out` is `[tokens, width]`, of the same number type. `dropout` acts on the probabilities. `log_sum_exp`, for
 /// [`attention_backward`], gets the logarithm of every softmax's denominator: `[tokens, n_heads]`.
 ///
 /// Without dropout, a row's result depends on no other row.
@@ -81,11 +85,26 @@ impl AttentionShape<'_> {
 pub fn attention(
     cpu: &Cpu,
     shape: AttentionShape<'_>,
-    qkv: &[f32],
+    qkv: NumbersRef<'_>,
     dropout: Option<Dropout>,
-    out: &mut [f32],
+    out: NumbersMut<'_>,
     log_sum_exp: Option<&mut [f32]>,
 ) {
+    match qkv {
+        NumbersRef::F32(qkv) => forward::<f32>(cpu, shape, qkv, dropout, out, log_sum_exp),
+        NumbersRef::Bf16(qkv) => forward::<bf16>(cpu, shape, qkv, dropout, out, log_sum_exp),
+    }
+}
+
+fn forward<E: Element>(
+    cpu: &Cpu,
+    shape: AttentionShape<'_>,
+    qkv: &[E],
+    dropout: Option<Dropout>,
+    out: NumbersMut<'_>,
+    log_sum_exp: Option<&mut [f32]>,
+) {
+    let out = E::all_of_mut("attention", out);
     let (tokens, width, n_heads) = (shape.tokens(), shape.width(), shape.n_heads);
     assert_eq!(
         qkv.len(),
@@ -127,7 +146,7 @@ pub fn attention(
     });
 }
 
-/// The gradient of [`attention`] by `qkv`: overwrites `d_qkv`.
+/// The gradient of [`attention`] by `qkv`: overwrites `d_qkv`, of the same number type.
 ///
 /// The probabilities are worked out again from `log_sum_exp`. With `P` the probabilities, `M` the
 /// factors of dropout (1 without) and `D = d_out Vᵀ * M`: `d_v = (P * M)ᵀ d_out`,
@@ -139,12 +158,32 @@ pub fn attention(
 pub fn attention_backward(
     cpu: &Cpu,
     shape: AttentionShape<'_>,
-    qkv: &[f32],
+    qkv: NumbersRef<'_>,
     log_sum_exp: &[f32],
     d_out: &[f32],
     dropout: Option<Dropout>,
-    d_qkv: &mut [f32],
+    d_qkv: NumbersMut<'_>,
 ) {
+    match qkv {
+        NumbersRef::F32(qkv) => {
+            backward::<f32>(cpu, shape, qkv, log_sum_exp, d_out, dropout, d_qkv);
+        }
+        NumbersRef::Bf16(qkv) => {
+            backward::<bf16>(cpu, shape, qkv, log_sum_exp, d_out, dropout, d_qkv);
+        }
+    }
+}
+
+fn backward<E: Element>(
+    cpu: &Cpu,
+    shape: AttentionShape<'_>,
+    qkv: &[E],
+    log_sum_exp: &[f32],
+    d_out: &[f32],
+    dropout: Option<Dropout>,
+    d_qkv: NumbersMut<'_>,
+) {
+    let d_qkv = E::all_of_mut("attention", d_qkv);
     let (tokens, width) = (shape.tokens(), shape.width());
     assert_eq!(
         qkv.len(),
@@ -172,27 +211,57 @@ pub fn attention_backward(
     cpu.pool().run(shape.parts(), &|index| {
         let part = shape.part(qkv, dropout, index);
         let rows = part.first..part.first + part.len;
-        let [d_q, d_k, d_v] = [0, 1, 2].map(|which| {
-            let start = which * width + part.head * part.head_dim;
-            // SAFETY: no other task has this row and this head, and the three lie side by side.
-            unsafe { d_qkv.rectangle(rows.clone(), start..start + part.head_dim) }
-        });
+        let size = part.len * part.head_dim;
+        let mut scratch = cpu.scratch::<f32>(3 * size);
+        let (d_q, rest) = scratch.split_at_mut(size);
+        let (d_k, d_v) = rest.split_at_mut(size);
         cpu.isa().run(Backward {
             cpu,
             part,
             log_sum_exp,
             d_out,
-            d_q,
-            d_k,
-            d_v,
+            d_q: Rectangle::whole(&mut *d_q, part.head_dim),
+            d_k: Rectangle::whole(&mut *d_k, part.head_dim),
+            d_v: Rectangle::whole(&mut *d_v, part.head_dim),
         });
+        for (which, x) in [d_q, d_k, d_v].into_iter().enumerate() {
+            let start = which * width + part.head * part.head_dim;
+            // SAFETY: no other task has this row and this head, and the three lie side by side.
+            let out = unsafe { d_qkv.rectangle(rows.clone(), start..start + part.head_dim) };
+            cpu.isa().run(RoundRows { x, out });
+        }
     });
+}
+
+/// Writes a matrix in another number type.
+struct RoundRows<'a, E> {
+    x: &'a [f32],
+    out: Rectangle<'a, E>,
+}
+
+impl<E: Element> Kernel for RoundRows<'_, E> {
+    type Output = ();
+
+    fn scalar(mut self) {
+        for (i, x) in self.x.chunks(self.out.columns().max(1)).enumerate() {
+            let out = self.out.row(i);
+            Round { x, out }.scalar();
+        }
+    }
+
+    #[inline(always)]
+    fn fast<L: Lanes>(mut self, lanes: L) {
+        for (i, x) in self.x.chunks(self.out.columns().max(1)).enumerate() {
+            let out = self.out.row(i);
+            Round { x, out }.fast(lanes);
+        }
+    }
 }
 
 /// One row and one head.
 #[derive(Clone, Copy)]
-struct Part<'a> {
-    qkv: &'a [f32],
+struct Part<'a, E> {
+    qkv: &'a [E],
     /// The row's first token.
     first: usize,
     /// The row's count of tokens.
@@ -204,42 +273,38 @@ struct Part<'a> {
     dropout: Option<Dropout>,
 }
 
-impl<'a> Part<'a> {
+impl<'a, E: Element> Part<'a, E> {
     fn width(&self) -> usize {
         self.n_heads * self.head_dim
     }
 
-    fn query(&self, i: usize) -> &'a [f32] {
+    fn query(&self, i: usize) -> &'a [E] {
         self.vector(0, i)
     }
 
-    fn key(&self, i: usize) -> &'a [f32] {
+    fn key(&self, i: usize) -> &'a [E] {
         self.vector(1, i)
     }
 
-    fn value(&self, i: usize) -> &'a [f32] {
+    fn value(&self, i: usize) -> &'a [E] {
         self.vector(2, i)
     }
 
-    fn vector(&self, which: usize, i: usize) -> &'a [f32] {
+    fn vector(&self, which: usize, i: usize) -> &'a [E] {
         let start = (self.first + i) * 3 * self.width() + which * self.width();
         &self.qkv[start + self.head * self.head_dim..][..self.head_dim]
     }
 
-    fn queries(&self) -> Strided<'a> {
-        self.matrix(0)
-    }
-
-    fn keys(&self) -> Strided<'a> {
+    fn keys(&self) -> Strided<'a, E> {
         self.matrix(1)
     }
 
-    fn values(&self) -> Strided<'a> {
+    fn values(&self) -> Strided<'a, E> {
         self.matrix(2)
     }
 
     /// One row a token.
-    fn matrix(&self, which: usize) -> Strided<'a> {
+    fn matrix(&self, which: usize) -> Strided<'a, E> {
         let start = (self.first * 3 + which) * self.width() + self.head * self.head_dim;
         let values = self.qkv.get(start..).unwrap_or(&[]);
         Strided {
@@ -265,11 +330,11 @@ impl<'a> Part<'a> {
     fn pack_by_token<'p, L: Lanes>(
         &self,
         lanes: L,
-        matrix: Strided<'_>,
+        matrix: Strided<'_, E>,
         out: &'p mut [f32],
     ) -> Panels<'p> {
         let (columns, depth) = (self.len, self.head_dim);
-        Pack {
+        Pack::<F32, E> {
             source: matrix,
             columns,
             depth,
@@ -277,7 +342,7 @@ impl<'a> Part<'a> {
         }
         .fast(lanes);
         Panels {
-            values: out,
+            units: out,
             depth,
             columns,
         }
@@ -288,7 +353,7 @@ impl<'a> Part<'a> {
     fn pack_by_column<'p, L: Lanes>(
         &self,
         lanes: L,
-        matrix: Strided<'_>,
+        matrix: Strided<'_, E>,
         out: &'p mut [f32],
     ) -> Panels<'p> {
         self.pack_columns(lanes, matrix, self.len, out)
@@ -296,15 +361,15 @@ impl<'a> Part<'a> {
 
     /// The same for the first `tokens` tokens of `matrix`.
     #[inline(always)]
-    fn pack_columns<'p, L: Lanes>(
+    fn pack_columns<'p, L: Lanes, S: Element>(
         &self,
         lanes: L,
-        matrix: Strided<'_>,
+        matrix: Strided<'_, S>,
         tokens: usize,
         out: &'p mut [f32],
     ) -> Panels<'p> {
         let (columns, depth) = (self.head_dim, tokens);
-        Pack {
+        Pack::<F32, S> {
             source: matrix.transposed(),
             columns,
             depth,
@@ -312,9 +377,20 @@ impl<'a> Part<'a> {
         }
         .fast(lanes);
         Panels {
-            values: out,
+            units: out,
             depth,
             columns,
+        }
+    }
+
+    /// The queries `rows`, one behind the other, as `f32`.
+    #[inline(always)]
+    fn copy_queries<L: Lanes>(&self, lanes: L, rows: Range<usize>, out: &mut [f32]) {
+        for (i, out) in rows.zip(out.chunks_exact_mut(self.head_dim)) {
+            let query = self.query(i).chunks(L::WIDTH);
+            for (x, out) in query.zip(out.chunks_mut(L::WIDTH)) {
+                lanes.store(E::load(lanes, x), out);
+            }
         }
     }
 
@@ -335,47 +411,46 @@ impl<'a> Part<'a> {
     }
 }
 
-/// [`Multiply`] inside a kernel.
-#[inline(always)]
-fn multiply<L: Lanes>(lanes: L, a: Strided<'_>, b: Panels<'_>, begin: Begin, out: Rectangle<'_>) {
+/// [`Multiply`] on this thread. A call, and not a part of the kernel that makes it: compiled once.
+fn multiply(cpu: &Cpu, a: Strided<'_>, b: Panels<'_>, begin: Begin, out: Rectangle<'_>) {
     let copy = &mut [];
-    Multiply {
+    cpu.isa().run(Multiply::<F32> {
         a,
         b,
         begin,
-        bias: None,
         out,
         copy,
-    }
-    .fast(lanes);
+    });
 }
 
-struct Forward<'a> {
+struct Forward<'a, E> {
     cpu: &'a Cpu,
-    part: Part<'a>,
-    out: Rectangle<'a>,
+    part: Part<'a, E>,
+    out: Rectangle<'a, E>,
     log_sum_exp: Option<Rectangle<'a>>,
 }
 
-impl Kernel for Forward<'_> {
+impl<E: Element> Kernel for Forward<'_, E> {
     type Output = ();
 
     fn scalar(mut self) {
         let part = self.part;
         let mut p = self.cpu.scratch(part.len);
+        let mut mixed = self.cpu.scratch(part.head_dim);
         for i in 0..part.len {
             let log_sum_exp = probabilities(&part, i, &mut p);
             if let Some(all) = &mut self.log_sum_exp {
                 all.row(i)[0] = log_sum_exp;
             }
             if let Some(mask) = part.mask(i) {
-                mask.apply(&mut p);
+                mask.apply(0, &mut p);
+            }
+            mixed.fill(0.0);
+            for (j, &p) in p.iter().enumerate() {
+                axpy(p, part.value(j), &mut mixed);
             }
             let out = self.out.row(i);
-            out.fill(0.0);
-            for (j, &p) in p.iter().enumerate() {
-                axpy(p, part.value(j), out);
-            }
+            Round { x: &mixed, out }.scalar();
         }
     }
 
@@ -383,37 +458,51 @@ impl Kernel for Forward<'_> {
     fn fast<L: Lanes>(mut self, lanes: L) {
         let part = self.part;
         let isa = self.cpu.isa();
-        let keys_len = isa.panels_len(part.len, part.head_dim);
-        let values_len = isa.panels_len(part.head_dim, part.len);
+        let keys_len = isa.panels_len::<F32>(part.len, part.head_dim);
+        let values_len = isa.panels_len::<F32>(part.head_dim, part.len);
         let block = QUERIES.min(part.len);
-        let mut scratch = self.cpu.scratch(keys_len + values_len + block * part.len);
+        let block_len = block * part.head_dim;
+        let len = keys_len + values_len + block * part.len + 2 * block_len;
+        let mut scratch = self.cpu.scratch(len);
         let (keys, rest) = scratch.split_at_mut(keys_len);
-        let (values, scores) = rest.split_at_mut(values_len);
+        let (values, rest) = rest.split_at_mut(values_len);
+        let (queries, rest) = rest.split_at_mut(block_len);
+        let (mixed, scores) = rest.split_at_mut(block_len);
         let keys = part.pack_by_token(lanes, part.keys(), keys);
         let values = part.pack_by_column(lanes, part.values(), values);
         for first in (0..part.len).step_by(QUERIES) {
             let rows = first..part.len.min(first + QUERIES);
             let scores = &mut scores[..rows.len() * part.len];
-            let out = Rectangle::whole(scores, part.len);
-            let a = part.queries().at_row(first);
-            multiply(lanes, a, keys, Begin::Zero, out);
+            part.copy_queries(lanes, rows.clone(), queries);
+            let a = Strided::rows(&queries[..rows.len() * part.head_dim], part.head_dim);
+            let out = Rectangle::whole(&mut *scores, part.len);
+            multiply(self.cpu, a, keys, Begin::Zero, out);
             for (i, p) in rows.clone().zip(scores.chunks_mut(part.len)) {
                 let log_sum_exp = softmax(lanes, part.scale, p);
                 if let Some(all) = &mut self.log_sum_exp {
                     all.row(i)[0] = log_sum_exp;
                 }
                 if let Some(mask) = part.mask(i) {
-                    mask.apply(p);
+                    mask.apply(0, p);
                 }
             }
-            let (a, out) = (Strided::rows(scores, part.len), self.out.part(rows));
-            multiply(lanes, a, values, Begin::Zero, out);
+            let mixed = &mut mixed[..rows.len() * part.head_dim];
+            let out = Rectangle::whole(&mut *mixed, part.head_dim);
+            multiply(
+                self.cpu,
+                Strided::rows(scores, part.len),
+                values,
+                Begin::Zero,
+                out,
+            );
+            let (x, out) = (&*mixed, self.out.part(rows));
+            RoundRows { x, out }.fast(lanes);
         }
     }
 }
 
 /// The softmax of query `i`'s scores; returns the logarithm of its denominator.
-fn probabilities(part: &Part<'_>, i: usize, p: &mut [f32]) -> f32 {
+fn probabilities<E: Element>(part: &Part<'_, E>, i: usize, p: &mut [f32]) -> f32 {
     for (j, p) in p.iter_mut().enumerate() {
         *p = dot(part.query(i), part.key(j)) * part.scale;
     }
@@ -456,9 +545,9 @@ fn exp_below<L: Lanes>(lanes: L, largest: f32, scale: f32, p: &[f32]) -> L::Vect
     exp(lanes, lanes.mul(distance, lanes.splat(scale)))
 }
 
-struct Backward<'a> {
+struct Backward<'a, E> {
     cpu: &'a Cpu,
-    part: Part<'a>,
+    part: Part<'a, E>,
     log_sum_exp: &'a [f32],
     d_out: &'a [f32],
     d_q: Rectangle<'a>,
@@ -466,7 +555,7 @@ struct Backward<'a> {
     d_v: Rectangle<'a>,
 }
 
-impl Kernel for Backward<'_> {
+impl<E: Element> Kernel for Backward<'_, E> {
     type Output = ();
 
     fn scalar(mut self) {
@@ -502,8 +591,8 @@ impl Kernel for Backward<'_> {
     fn fast<L: Lanes>(mut self, lanes: L) {
         let part = self.part;
         let isa = self.cpu.isa();
-        let by_token_len = isa.panels_len(part.len, part.head_dim);
-        let by_column_len = isa.panels_len(part.head_dim, part.len);
+        let by_token_len = isa.panels_len::<F32>(part.len, part.head_dim);
+        let by_column_len = isa.panels_len::<F32>(part.head_dim, part.len);
         let mut scratch = self.cpu.scratch(2 * by_token_len + by_column_len);
         let (keys, rest) = scratch.split_at_mut(by_token_len);
         let (values, keys_by_column) = rest.split_at_mut(by_token_len);
@@ -526,32 +615,35 @@ struct BackwardPanels<'a> {
     keys_by_column: Panels<'a>,
 }
 
-impl Backward<'_> {
+impl<E: Element> Backward<'_, E> {
     /// What the queries `rows` add to the gradients.
     #[inline(always)]
     fn block<L: Lanes>(&mut self, lanes: L, panels: &BackwardPanels<'_>, rows: Range<usize>) {
         let part = self.part;
         let (n, len) = (rows.len(), part.len);
-        let by_column_len = self.cpu.isa().panels_len(part.head_dim, n);
-        let mut scratch = self.cpu.scratch(2 * n * len + 2 * by_column_len);
+        let by_column_len = self.cpu.isa().panels_len::<F32>(part.head_dim, n);
+        let copy_len = n * part.head_dim;
+        let mut scratch = self.cpu.scratch(2 * n * len + 2 * by_column_len + copy_len);
         // The panels first, so that they start at cache lines.
         let (queries, rest) = scratch.split_at_mut(by_column_len);
         let (d_outs, rest) = rest.split_at_mut(by_column_len);
+        let (copy, rest) = rest.split_at_mut(copy_len);
         let (p, d) = rest.split_at_mut(n * len);
 
-        let query = part.queries().at_row(rows.start);
+        part.copy_queries(lanes, rows.clone(), copy);
+        let query = Strided::rows(&*copy, part.head_dim);
         let d_out = part.d_outs(self.d_out).at_row(rows.start);
         let queries = part.pack_columns(lanes, query, n, queries);
         let d_outs = part.pack_columns(lanes, d_out, n, d_outs);
         multiply(
-            lanes,
+            self.cpu,
             query,
             panels.keys,
             Begin::Zero,
             Rectangle::whole(p, len),
         );
         multiply(
-            lanes,
+            self.cpu,
             d_out,
             panels.values,
             Begin::Zero,
@@ -568,10 +660,10 @@ impl Backward<'_> {
             Begin::Out
         };
         let (p, s) = (Strided::columns(p, len), Strided::columns(d, len));
-        multiply(lanes, p, d_outs, begin, self.d_v.reborrow());
-        multiply(lanes, s, queries, begin, self.d_k.reborrow());
+        multiply(self.cpu, p, d_outs, begin, self.d_v.reborrow());
+        multiply(self.cpu, s, queries, begin, self.d_k.reborrow());
         let (s, d_q) = (Strided::rows(d, len), self.d_q.part(rows));
-        multiply(lanes, s, panels.keys_by_column, Begin::Zero, d_q);
+        multiply(self.cpu, s, panels.keys_by_column, Begin::Zero, d_q);
     }
 }
 
@@ -587,7 +679,7 @@ fn score_gradients<L: Lanes>(
     d: &mut [f32],
 ) {
     if let Some(mask) = mask {
-        mask.apply(d);
+        mask.apply(0, d);
     }
     let (scale, shift) = (lanes.splat(scale), lanes.splat(-log_sum_exp));
     let mut sums = lanes.splat(0.0);
@@ -603,17 +695,17 @@ fn score_gradients<L: Lanes>(
         lanes.store(lanes.mul(lanes.mul(lanes.load(p), centred), scale), d);
     }
     if let Some(mask) = mask {
-        mask.apply(p);
+        mask.apply(0, p);
     }
 }
 
-fn dot(x: &[f32], y: &[f32]) -> f32 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
+fn dot<X: Element, Y: Element>(x: &[X], y: &[Y]) -> f32 {
+    x.iter().zip(y).map(|(x, y)| x.to_f32() * y.to_f32()).sum()
 }
 
-fn axpy(scale: f32, x: &[f32], out: &mut [f32]) {
+fn axpy<E: Element>(scale: f32, x: &[E], out: &mut [f32]) {
     for (x, out) in x.iter().zip(out) {
-        *out += scale * x;
+        *out += scale * x.to_f32();
     }
 }
 
@@ -710,7 +802,7 @@ mod tests {
         let qkv = values(1, tokens * 3 * width);
         let mut out = vec![f32::NAN; tokens * width];
         let mut log_sum_exp = vec![f32::NAN; tokens * shape.n_heads];
-        attention(cpu, shape, &qkv, dropout, &mut out, Some(&mut log_sum_exp));
+        run_forward(cpu, shape, &qkv, dropout, &mut out, Some(&mut log_sum_exp));
         let wide: Vec<f64> = qkv.iter().copied().map(f64::from).collect();
         let expected = reference(shape, &wide, dropout);
         for (actual, expected) in [(&out, expected.0), (&log_sum_exp, expected.1)] {
@@ -732,7 +824,7 @@ mod tests {
             // Scores of up to 1e6, whose exponentials are infinite.
             let qkv = [1e3, 1e3, 1.0, 1e3, -1e3, 2.0, -1e3, 0.0, 3.0];
             let mut out = [0.0; 3];
-            attention(&Cpu::new(isa, 1), shape, &qkv, None, &mut out, None);
+            run_forward(&Cpu::new(isa, 1), shape, &qkv, None, &mut out, None);
             assert_eq!(out, [1.0, 1.0, 2.0], "{isa}");
         }
     }
@@ -753,7 +845,7 @@ mod tests {
             for threads in [1, 3] {
                 let cpu = Cpu::new(isa, threads);
                 let mut out = vec![0.0; shape.tokens() * width];
-                attention(&cpu, shape, &qkv, None, &mut out, None);
+                run_forward(&cpu, shape, &qkv, None, &mut out, None);
                 for row in row_starts.windows(2) {
                     let alone = AttentionShape {
                         row_starts: &[0, row[1] - row[0]],
@@ -761,7 +853,7 @@ mod tests {
                     };
                     let qkv = &qkv[row[0] * 3 * width..row[1] * 3 * width];
                     let mut expected = vec![0.0; (row[1] - row[0]) * width];
-                    attention(&Cpu::new(isa, 1), alone, qkv, None, &mut expected, None);
+                    run_forward(&Cpu::new(isa, 1), alone, qkv, None, &mut expected, None);
                     assert_eq!(
                         out[row[0] * width..row[1] * width],
                         expected,
@@ -827,10 +919,67 @@ mod tests {
     ) -> Vec<f32> {
         let mut out = vec![0.0; d_out.len()];
         let mut log_sum_exp = vec![0.0; shape.tokens() * shape.n_heads];
-        attention(cpu, shape, qkv, dropout, &mut out, Some(&mut log_sum_exp));
+        run_forward(cpu, shape, qkv, dropout, &mut out, Some(&mut log_sum_exp));
         let mut d_qkv = vec![f32::NAN; qkv.len()];
-        attention_backward(cpu, shape, qkv, &log_sum_exp, d_out, dropout, &mut d_qkv);
+        let (x, d_x) = (NumbersRef::F32(qkv), NumbersMut::F32(&mut d_qkv));
+        attention_backward(cpu, shape, x, &log_sum_exp, d_out, dropout, d_x);
         d_qkv
+    }
+
+    fn run_forward(
+        cpu: &Cpu,
+        shape: AttentionShape<'_>,
+        qkv: &[f32],
+        dropout: Option<Dropout>,
+        out: &mut [f32],
+        log_sum_exp: Option<&mut [f32]>,
+    ) {
+        let (x, out) = (NumbersRef::F32(qkv), NumbersMut::F32(out));
+        attention(cpu, shape, x, dropout, out, log_sum_exp);
+    }
+
+    /// In bf16 the same sums, of rounded numbers, rounded once more at the end.
+    #[test]
+    fn bf16_is_f32_rounded_before_and_after() {
+        let row_starts = starts(&[1, 20, 49]);
+        let shape = AttentionShape {
+            row_starts: &row_starts,
+            n_heads: 2,
+            head_dim: 17,
+        };
+        let (tokens, width) = (shape.tokens(), shape.width());
+        let (qkv, d_out) = (values(1, tokens * 3 * width), values(2, tokens * width));
+        let halves: Vec<bf16> = qkv.iter().map(|&x| bf16::from_f32(x)).collect();
+        let rounded: Vec<f32> = halves.iter().map(|x| x.to_f32()).collect();
+        for isa in Isa::supported() {
+            let cpu = Cpu::new(isa, 2);
+            for dropout in DROPOUTS {
+                let mut wide = (vec![0.0; tokens * width], vec![0.0; tokens * 2]);
+                run_forward(
+                    &cpu,
+                    shape,
+                    &rounded,
+                    dropout,
+                    &mut wide.0,
+                    Some(&mut wide.1),
+                );
+                let mut narrow = (vec![bf16::ZERO; tokens * width], vec![0.0; tokens * 2]);
+                let (x, out) = (NumbersRef::Bf16(&halves), NumbersMut::Bf16(&mut narrow.0));
+                attention(&cpu, shape, x, dropout, out, Some(&mut narrow.1));
+                assert_eq!(narrow.1, wide.1, "{isa}");
+                for (a, e) in narrow.0.iter().zip(&wide.0) {
+                    assert_eq!(*a, bf16::from_f32(*e), "{isa}, {dropout:?}");
+                }
+
+                let expected = gradient(&cpu, shape, &rounded, &d_out, dropout);
+                let mut d_qkv = vec![bf16::ZERO; halves.len()];
+                let d_x = NumbersMut::Bf16(&mut d_qkv);
+                attention_backward(&cpu, shape, x, &wide.1, &d_out, dropout, d_x);
+                for (a, e) in d_qkv.iter().zip(&expected) {
+                    assert_eq!(*a, bf16::from_f32(*e), "{isa}, {dropout:?}");
+                }
+            }
+        }
     }
 
     /// Longer rows than finite differences can afford: more than one block of queries.

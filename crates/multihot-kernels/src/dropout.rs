@@ -2,7 +2,7 @@
 //! key drops the same elements.
 
 use crate::lanes::{Kernel, Lanes};
-use crate::{CHUNK, Cpu, random};
+use crate::{Cpu, random};
 
 /// Which share of elements to drop, and which ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,23 +18,27 @@ pub fn key(seed: u64, step: u64, layer: u32, site: u32) -> u64 {
     random::key(seed, &[step, layer.into(), site.into()])
 }
 
-/// Sets the elements that `dropout` drops to 0 and multiplies the others with `1 / (1 - share)`.
+/// Sets the elements of `x`, which is `[rows, width]`, that `dropout` drops to 0 and multiplies the
+/// others with `1 / (1 - share)`.
 ///
 /// The same call on the gradient is the backward pass. `None` or a share of 0 changes nothing.
 ///
 /// # Panics
 ///
 /// When the share is not in `0.0..1.0`.
-pub fn apply(cpu: &Cpu, dropout: Option<Dropout>, x: &mut [f32]) {
+pub fn apply(cpu: &Cpu, dropout: Option<Dropout>, width: usize, x: &mut [f32]) {
+    /// How many rows one task takes.
+    const ROWS: usize = 16;
     let Some(dropout) = active(dropout) else {
         return;
     };
-    cpu.pool().for_each_chunk(x, CHUNK, |index, x| {
-        cpu.isa().run(Drop {
-            mask: Mask::new(dropout, index as u64),
-            x,
+    cpu.pool()
+        .for_each_chunk(x, ROWS * width.max(1), |task, x| {
+            for (i, x) in x.chunks_mut(width).enumerate() {
+                let mask = Mask::new(dropout, (task * ROWS + i) as u64);
+                cpu.isa().run(Drop { mask, first: 0, x });
+            }
         });
-    });
 }
 
 /// `dropout`, unless it would change nothing.
@@ -48,7 +52,7 @@ pub(crate) fn active(dropout: Option<Dropout>) -> Option<Dropout> {
     (dropout.share > 0.0).then_some(dropout)
 }
 
-/// The choice for one run of elements: a chunk of a slice, or the keys of one query.
+/// The choice for one run of elements: a row of a matrix, or the keys of one query.
 #[derive(Clone, Copy)]
 pub(crate) struct Mask {
     low: u32,
@@ -86,13 +90,13 @@ impl Mask {
         scatter(x.wrapping_add(self.high))
     }
 
-    /// Multiplies the elements of the run with their factors.
+    /// Multiplies the elements of the run from number `first` on with their factors.
     #[inline(always)]
-    pub(crate) fn apply(self, x: &mut [f32]) {
+    pub(crate) fn apply(self, first: usize, x: &mut [f32]) {
         for (index, x) in x.iter_mut().enumerate() {
             // A choice, not a product: what is dropped becomes 0 even when it was infinite.
             let kept = *x * self.scale;
-            *x = if self.bits(index as u32) < self.threshold {
+            *x = if self.bits((first + index) as u32) < self.threshold {
                 0.0
             } else {
                 kept
@@ -109,22 +113,24 @@ fn scatter(x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
-struct Drop<'a> {
-    mask: Mask,
-    x: &'a mut [f32],
+/// Some elements of a run, from number `first` on.
+pub(crate) struct Drop<'a> {
+    pub(crate) mask: Mask,
+    pub(crate) first: usize,
+    pub(crate) x: &'a mut [f32],
 }
 
 impl Kernel for Drop<'_> {
     type Output = ();
 
     fn scalar(self) {
-        self.mask.apply(self.x);
+        self.mask.apply(self.first, self.x);
     }
 
     #[inline(always)]
     fn fast<L: Lanes>(self, _: L) {
         // The same loop: whole numbers in independent lanes, which the compiler turns into vectors.
-        self.mask.apply(self.x);
+        self.mask.apply(self.first, self.x);
     }
 }
 
@@ -138,20 +144,27 @@ mod tests {
         let cpu = Cpu::new(Isa::supported()[0], 1);
         for dropout in [None, Some(Dropout { share: 0.0, key: 1 })] {
             let mut x = [1.0, f32::INFINITY, -0.0];
-            apply(&cpu, dropout, &mut x);
+            apply(&cpu, dropout, 3, &mut x);
             assert_eq!(x, [1.0, f32::INFINITY, -0.0]);
         }
     }
 
     #[test]
     fn every_instruction_set_and_thread_count_drops_the_same() {
-        for len in [0, 1, 15, 16, 17, 3 * CHUNK + 5] {
+        for (len, width) in [
+            (0, 5),
+            (1, 1),
+            (15, 15),
+            (34, 17),
+            (5_000, 50),
+            (4_000, 4_000),
+        ] {
             let results: Vec<Vec<f32>> = Isa::supported()
                 .into_iter()
                 .flat_map(|isa| [Cpu::new(isa, 1), Cpu::new(isa, 3)])
                 .map(|cpu| {
                     let mut x: Vec<f32> = (0..len).map(|i| i as f32 + 1.0).collect();
-                    apply(&cpu, Some(Dropout { share: 0.3, key: 9 }), &mut x);
+                    apply(&cpu, Some(Dropout { share: 0.3, key: 9 }), width, &mut x);
                     x
                 })
                 .collect();
@@ -173,6 +186,7 @@ mod tests {
                     share,
                     key: key(1, 2, 3, 4),
                 }),
+                1_000,
                 &mut x,
             );
             let kept = 1.0 / (1.0 - share);
@@ -201,7 +215,7 @@ mod tests {
     fn what_is_dropped_becomes_0_even_when_infinite() {
         let cpu = Cpu::new(Isa::supported()[0], 1);
         let mut x = vec![f32::INFINITY; 100];
-        apply(&cpu, Some(Dropout { share: 0.5, key: 3 }), &mut x);
+        apply(&cpu, Some(Dropout { share: 0.5, key: 3 }), 10, &mut x);
         assert!(x.contains(&0.0) && x.iter().all(|value| !value.is_nan()));
     }
 
@@ -209,6 +223,6 @@ mod tests {
     #[should_panic(expected = "a share of 1")]
     fn a_share_of_1_is_refused() {
         let cpu = Cpu::new(Isa::supported()[0], 1);
-        apply(&cpu, Some(Dropout { share: 1.0, key: 0 }), &mut [0.0]);
+        apply(&cpu, Some(Dropout { share: 1.0, key: 0 }), 1, &mut [0.0]);
     }
 }

@@ -44,19 +44,19 @@ impl<'a, T> Chunks<'a, T> {
 }
 
 /// A row-major matrix whose rectangles different threads may hold at the same time.
-pub(crate) struct Grid<'a> {
-    start: *mut f32,
+pub(crate) struct Grid<'a, T = f32> {
+    start: *mut T,
     rows: usize,
     width: usize,
-    matrix: PhantomData<&'a mut [f32]>,
+    matrix: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: as for `Chunks`.
-unsafe impl Sync for Grid<'_> {}
+unsafe impl<T: Send> Sync for Grid<'_, T> {}
 
-impl<'a> Grid<'a> {
+impl<'a, T> Grid<'a, T> {
     /// `matrix` is `[rows, width]`; a last row that is not whole is out of reach.
-    pub(crate) fn new(matrix: &'a mut [f32], width: usize) -> Self {
+    pub(crate) fn new(matrix: &'a mut [T], width: usize) -> Self {
         let rows = matrix.len().checked_div(width).unwrap_or(0);
         Grid {
             start: matrix.as_mut_ptr(),
@@ -77,7 +77,7 @@ impl<'a> Grid<'a> {
         &self,
         rows: Range<usize>,
         columns: Range<usize>,
-    ) -> Rectangle<'_> {
+    ) -> Rectangle<'_, T> {
         assert!(
             rows.start <= rows.end && rows.end <= self.rows,
             "{rows:?} of {}",
@@ -101,17 +101,17 @@ impl<'a> Grid<'a> {
 }
 
 /// The only reference to a rectangle of a [`Grid`].
-pub(crate) struct Rectangle<'a> {
-    start: *mut f32,
+pub(crate) struct Rectangle<'a, T = f32> {
+    start: *mut T,
     rows: usize,
     columns: usize,
     stride: usize,
-    matrix: PhantomData<&'a mut [f32]>,
+    matrix: PhantomData<&'a mut [T]>,
 }
 
-impl<'a> Rectangle<'a> {
+impl<'a, T> Rectangle<'a, T> {
     /// All of `matrix`, which is `[rows, columns]`.
-    pub(crate) fn whole(matrix: &'a mut [f32], columns: usize) -> Self {
+    pub(crate) fn whole(matrix: &'a mut [T], columns: usize) -> Self {
         let rows = matrix.len().checked_div(columns).unwrap_or(0);
         let start = matrix.as_mut_ptr();
         Rectangle {
@@ -136,18 +136,25 @@ impl<'a> Rectangle<'a> {
         self.stride
     }
 
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut f32 {
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
         self.start
     }
 
-    pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
+    pub(crate) fn row(&mut self, row: usize) -> &mut [T] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
         // SAFETY: inside the matrix, and exclusive like the rectangle.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.columns) }
     }
 
+    /// The only row of a rectangle of one.
+    pub(crate) fn into_row(self) -> &'a mut [T] {
+        assert_eq!(self.rows, 1, "a rectangle of one row");
+        // SAFETY: inside the matrix, and the rectangle, which was exclusive, ends here.
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.columns) }
+    }
+
     /// Some of the rows.
-    pub(crate) fn part(&mut self, rows: Range<usize>) -> Rectangle<'_> {
+    pub(crate) fn part(&mut self, rows: Range<usize>) -> Rectangle<'_, T> {
         assert!(
             rows.start <= rows.end && rows.end <= self.rows,
             "{rows:?} of {}",
@@ -162,7 +169,7 @@ impl<'a> Rectangle<'a> {
     }
 
     /// The same rectangle for a shorter time.
-    pub(crate) fn reborrow(&mut self) -> Rectangle<'_> {
+    pub(crate) fn reborrow(&mut self) -> Rectangle<'_, T> {
         Rectangle {
             matrix: PhantomData,
             ..*self

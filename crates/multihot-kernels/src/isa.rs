@@ -13,21 +13,38 @@ pub enum Level {
     Scalar,
     /// x86-64 with AVX2 and FMA: 8 lanes of `f32`.
     Avx2,
+    /// AVX2 with AVX-VNNI: products of bytes in one instruction.
+    Avx2Vnni,
     /// x86-64 with AVX-512 F, BW, DQ and VL: 16 lanes of `f32`.
     Avx512,
+    /// AVX-512 with VNNI: products of bytes in one instruction.
+    Avx512Vnni,
+    /// AVX-512 with VNNI and BF16: products of bf16 in one instruction too.
+    Avx512Bf16,
     /// 64-bit Arm: 4 lanes of `f32`.
     Neon,
 }
 
 /// From slow to fast.
-const LEVELS: [Level; 4] = [Level::Scalar, Level::Neon, Level::Avx2, Level::Avx512];
+const LEVELS: [Level; 7] = [
+    Level::Scalar,
+    Level::Neon,
+    Level::Avx2,
+    Level::Avx2Vnni,
+    Level::Avx512,
+    Level::Avx512Vnni,
+    Level::Avx512Bf16,
+];
 
 impl Level {
     fn name(self) -> &'static str {
         match self {
             Level::Scalar => "scalar",
             Level::Avx2 => "avx2",
+            Level::Avx2Vnni => "avx2-vnni",
             Level::Avx512 => "avx512",
+            Level::Avx512Vnni => "avx512-vnni",
+            Level::Avx512Bf16 => "avx512-bf16",
             Level::Neon => "neon",
         }
     }
@@ -35,15 +52,19 @@ impl Level {
     #[cfg(target_arch = "x86_64")]
     fn is_here(self) -> bool {
         let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = avx2
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        let avx512_vnni = avx512 && is_x86_feature_detected!("avx512vnni");
         match self {
             Level::Scalar => true,
             Level::Avx2 => avx2,
-            Level::Avx512 => {
-                avx2 && is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-            }
+            Level::Avx2Vnni => avx2 && is_x86_feature_detected!("avxvnni"),
+            Level::Avx512 => avx512,
+            Level::Avx512Vnni => avx512_vnni,
+            Level::Avx512Bf16 => avx512_vnni && is_x86_feature_detected!("avx512bf16"),
             Level::Neon => false,
         }
     }
@@ -87,6 +108,11 @@ impl Isa {
     /// What to match on.
     pub fn level(self) -> Level {
         self.0
+    }
+
+    /// Whether it multiplies bf16 faster than `f32`.
+    pub fn multiplies_bf16(self) -> bool {
+        self.0 == Level::Avx512Bf16
     }
 
     /// The name as `MULTIHOT_ISA` takes it.

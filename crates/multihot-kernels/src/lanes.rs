@@ -8,11 +8,17 @@ pub(crate) mod functions;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
+use half::bf16;
+
 use crate::{Isa, Level};
 
 /// One piece of work for one thread: what it means, and how to do it fast.
 pub(crate) trait Kernel {
     type Output;
+
+    /// Whether it multiplies pairs or quads, and so is worth compiling for what has instructions for
+    /// these and nothing else of its own.
+    const GROUPS: bool = false;
 
     /// The plain version, which is the meaning.
     fn scalar(self) -> Self::Output;
@@ -27,12 +33,21 @@ impl Isa {
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.level() {
             Level::Scalar => kernel.scalar(),
+            // SAFETY: this `Isa` exists only where detection found AVX2, FMA and AVX-VNNI.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2Vnni if K::GROUPS => unsafe { avx2::run_vnni(kernel) },
             // SAFETY: this `Isa` exists only where detection found AVX2 and FMA.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { avx2::run(kernel) },
+            Level::Avx2 | Level::Avx2Vnni => unsafe { avx2::run(kernel) },
+            // SAFETY: this `Isa` exists only where detection found AVX-512 F, BW, DQ, VL and VNNI.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni if K::GROUPS => unsafe { avx512::run_vnni(kernel) },
+            // SAFETY: as above, and AVX-512 BF16.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Bf16 if K::GROUPS => unsafe { avx512::run_bf16(kernel) },
             // SAFETY: this `Isa` exists only where detection found AVX-512 F, BW, DQ and VL.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::run(kernel) },
+            Level::Avx512 | Level::Avx512Vnni | Level::Avx512Bf16 => unsafe { avx512::run(kernel) },
             // SAFETY: NEON is part of the baseline of this architecture.
             #[cfg(target_arch = "aarch64")]
             Level::Neon => unsafe { neon::run(kernel) },
@@ -45,6 +60,9 @@ impl Isa {
 pub(crate) trait Lanes: Copy {
     /// [`WIDTH`](Lanes::WIDTH) numbers.
     type Vector: Copy;
+
+    /// As many words of 32 bits: whole numbers, pairs of bf16 or quads of bytes.
+    type Words: Copy;
 
     /// Numbers in a vector.
     const WIDTH: usize;
@@ -110,4 +128,32 @@ pub(crate) trait Lanes: Copy {
 
     /// The largest lane.
     fn largest(self, x: Self::Vector) -> f32;
+
+    /// The first values of `x`, widened; 0 in the lanes for which it has none.
+    fn load_bf16(self, x: &[bf16]) -> Self::Vector;
+
+    /// Writes the first lanes to `out`, as many as it has room for, each rounded to the nearest
+    /// bf16, the even one of two.
+    fn store_bf16(self, x: Self::Vector, out: &mut [bf16]);
+
+    /// `x` in every lane.
+    fn splat_word(self, x: u32) -> Self::Words;
+
+    /// # Safety
+    ///
+    /// `WIDTH` words can be read from `x`.
+    unsafe fn load_full_words(self, x: *const u32) -> Self::Words;
+
+    /// The first values of `x`; 0 in the lanes for which it has none.
+    fn load_whole(self, x: &[i32]) -> Self::Words;
+
+    /// Writes the first lanes to `out`, as many as it has room for.
+    fn store_whole(self, x: Self::Words, out: &mut [i32]);
+
+    /// In each lane, `sum` plus both products of a pair of bf16: the low halves', the high halves'.
+    fn add_pairs(self, x: Self::Words, y: Self::Words, sum: Self::Vector) -> Self::Vector;
+
+    /// In each lane, `sum` plus the four products of an unsigned byte of `x` with a signed one of
+    /// `y`, all of them exact.
+    fn add_quads(self, x: Self::Words, y: Self::Words, sum: Self::Words) -> Self::Words;
 }

@@ -1,10 +1,13 @@
-//! The product of two matrices, in blocks.
+//! The product of two matrices, in blocks, in any [`Arithmetic`].
 //!
 //! The right matrix is packed first: panels of a few columns, each of which holds its columns'
-//! values for every position of the sum in turn. The left one is read where it is.
+//! units for every position of the sum in turn. The left one is read where it is, or copied tile by
+//! tile where its units do not lie side by side.
 
 use std::ops::Range;
 
+use crate::aligned::Plain;
+use crate::arithmetic::{Arithmetic, From};
 use crate::grid::{Grid, Rectangle};
 use crate::lanes::{Kernel, Lanes};
 use crate::{Cpu, Isa, Level};
@@ -13,16 +16,23 @@ use crate::{Cpu, Isa, Level};
 const SCALAR_COLUMNS: usize = 8;
 
 /// A matrix in a slice: the value at `(row, k)` is `values[row * row_step + k * k_step]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Strided<'a> {
-    pub(crate) values: &'a [f32],
+pub(crate) struct Strided<'a, T = f32> {
+    pub(crate) values: &'a [T],
     pub(crate) row_step: usize,
     pub(crate) k_step: usize,
 }
 
-impl<'a> Strided<'a> {
+impl<T> Clone for Strided<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Strided<'_, T> {}
+
+impl<'a, T> Strided<'a, T> {
     /// `values` is `[rows, depth]`.
-    pub(crate) fn rows(values: &'a [f32], depth: usize) -> Self {
+    pub(crate) fn rows(values: &'a [T], depth: usize) -> Self {
         Strided {
             values,
             row_step: depth,
@@ -31,7 +41,7 @@ impl<'a> Strided<'a> {
     }
 
     /// `values` is `[depth, rows]`.
-    pub(crate) fn columns(values: &'a [f32], rows: usize) -> Self {
+    pub(crate) fn columns(values: &'a [T], rows: usize) -> Self {
         Strided {
             values,
             row_step: 1,
@@ -40,6 +50,7 @@ impl<'a> Strided<'a> {
     }
 
     /// The matrix from row `row` on.
+    #[inline(always)]
     pub(crate) fn at_row(self, row: usize) -> Self {
         Strided {
             values: self.values.get(row * self.row_step..).unwrap_or(&[]),
@@ -48,6 +59,7 @@ impl<'a> Strided<'a> {
     }
 
     /// The matrix from position `k` of the sums on.
+    #[inline(always)]
     fn at_position(self, k: usize) -> Self {
         Strided {
             values: self.values.get(k * self.k_step..).unwrap_or(&[]),
@@ -64,6 +76,7 @@ impl<'a> Strided<'a> {
         }
     }
 
+    #[inline(always)]
     fn assert_holds(&self, rows: usize, depth: usize) {
         if rows > 0 && depth > 0 {
             let last = (rows - 1) * self.row_step + (depth - 1) * self.k_step;
@@ -83,20 +96,22 @@ pub(crate) enum Begin {
     Out,
 }
 
-/// The right matrix of a product, packed in panels.
+/// The right matrix of a product, packed in panels of units.
 #[derive(Clone, Copy)]
-pub(crate) struct Panels<'a> {
-    pub(crate) values: &'a [f32],
+pub(crate) struct Panels<'a, U = f32> {
+    pub(crate) units: &'a [U],
+    /// Positions of a sum.
     pub(crate) depth: usize,
     pub(crate) columns: usize,
 }
 
-impl<'a> Panels<'a> {
+impl<U> Panels<'_, U> {
     /// The panels of `columns`, which start at the start of a panel.
-    fn part(self, isa: Isa, columns: Range<usize>) -> Self {
-        let start = columns.start / isa.panel_columns() * isa.panel_columns() * self.depth;
+    fn part<A: Arithmetic<Unit = U>>(self, isa: Isa, columns: Range<usize>) -> Self {
+        let width = isa.panel_columns();
+        let start = columns.start / width * width * self.depth.div_ceil(A::GROUP);
         Panels {
-            values: &self.values[start..],
+            units: &self.units[start..],
             columns: columns.len(),
             ..self
         }
@@ -108,132 +123,189 @@ impl Isa {
     pub(crate) fn panel_columns(self) -> usize {
         match self.level() {
             Level::Scalar => SCALAR_COLUMNS,
-            Level::Avx512 => 32,
-            Level::Avx2 => 16,
+            Level::Avx512 | Level::Avx512Vnni | Level::Avx512Bf16 => 32,
+            Level::Avx2 | Level::Avx2Vnni => 16,
             Level::Neon => 8,
         }
     }
 
-    /// How many values the panels of a matrix take, its last panel filled up with zeros.
-    pub(crate) fn panels_len(self, columns: usize, depth: usize) -> usize {
-        columns.next_multiple_of(self.panel_columns()) * depth
+    /// How many units the panels of a matrix take, its last panel filled up with zeros.
+    pub(crate) fn panels_len<A: Arithmetic>(self, columns: usize, depth: usize) -> usize {
+        columns.next_multiple_of(self.panel_columns()) * depth.div_ceil(A::GROUP)
     }
 }
 
 /// Packs panels of a matrix whose column `j` is row `j` of `source`.
-pub(crate) struct Pack<'a> {
-    pub(crate) source: Strided<'a>,
+pub(crate) struct Pack<'a, A: Arithmetic, S> {
+    pub(crate) source: Strided<'a, S>,
     pub(crate) columns: usize,
     pub(crate) depth: usize,
     /// As many panels as fit `columns`.
-    pub(crate) out: &'a mut [f32],
+    pub(crate) out: &'a mut [A::Unit],
 }
 
-impl Pack<'_> {
-    /// Calls `pack` with every panel, the first row of the source that is in it, and their count.
+impl<A: From<S>, S: Plain> Pack<'_, A, S> {
+    /// The panels, `width` columns each.
     #[inline(always)]
-    fn panels(self, width: usize, pack: impl Fn(Strided<'_>, usize, &mut [f32])) {
-        let panel_len = (width * self.depth).max(1);
+    fn panels(self, width: usize) {
+        let panel_len = (width * self.depth.div_ceil(A::GROUP)).max(1);
         for (panel, out) in self.out.chunks_exact_mut(panel_len).enumerate() {
             let first = panel * width;
-            let filled = width.min(self.columns - first);
+            let columns = width.min(self.columns - first);
             let source = self.source.at_row(first);
-            source.assert_holds(filled, self.depth);
-            pack(source, filled, out);
+            source.assert_holds(columns, self.depth);
+            match source.row_step {
+                1 => pack_along::<A, S>(source, columns, self.depth, width, out),
+                _ => pack_across::<A, S>(source, columns, self.depth, width, out),
+            }
         }
     }
 }
 
-impl Kernel for Pack<'_> {
+impl<A: From<S>, S: Plain> Kernel for Pack<'_, A, S> {
     type Output = ();
 
     fn scalar(self) {
-        self.panels(SCALAR_COLUMNS, |source, filled, out| {
-            pack_across(source, filled, SCALAR_COLUMNS, out);
-        });
+        self.panels(SCALAR_COLUMNS);
     }
 
     #[inline(always)]
-    fn fast<L: Lanes>(self, lanes: L) {
-        let width = 2 * L::WIDTH;
-        if self.source.row_step == 1 {
-            return self.panels(width, |source, filled, out| {
-                pack_along(lanes, source, filled, out);
-            });
-        }
-        self.panels(width, |source, filled, out| {
-            pack_across(source, filled, width, out)
-        });
+    fn fast<L: Lanes>(self, _: L) {
+        // Loops over independent columns, which the compiler turns into vectors.
+        self.panels(2 * L::WIDTH);
     }
 }
 
 /// Where the values of one position stand side by side in the source.
 #[inline(always)]
-fn pack_along<L: Lanes>(lanes: L, source: Strided<'_>, filled: usize, out: &mut [f32]) {
-    let rows = source.values.chunks(source.k_step);
-    for (out, values) in out.chunks_exact_mut(2 * L::WIDTH).zip(rows) {
-        let values = &values[..filled];
-        lanes.store(lanes.load(values), out);
-        let (rest, out) = (values.get(L::WIDTH..).unwrap_or(&[]), &mut out[L::WIDTH..]);
-        lanes.store(lanes.load(rest), out);
+fn pack_along<A: From<S>, S: Plain>(
+    source: Strided<'_, S>,
+    columns: usize,
+    depth: usize,
+    width: usize,
+    out: &mut [A::Unit],
+) {
+    let zero = A::unit(|_| A::ZERO);
+    for (index, out) in out.chunks_exact_mut(width).enumerate() {
+        let row = |g: usize| &source.values[(index * A::GROUP + g) * source.k_step..][..columns];
+        let (out, rest) = out.split_at_mut(columns);
+        rest.fill(zero);
+        if (index + 1) * A::GROUP <= depth {
+            // The same slices for all columns: found once.
+            let rows: [&[S]; 4] = std::array::from_fn(|g| row(g.min(A::GROUP - 1)));
+            for (j, out) in out.iter_mut().enumerate() {
+                *out = A::unit(|g| A::element(rows[g][j]));
+            }
+        } else {
+            let there = |g: usize| index * A::GROUP + g < depth;
+            for (j, out) in out.iter_mut().enumerate() {
+                *out = A::unit(|g| {
+                    if there(g) {
+                        A::element(row(g)[j])
+                    } else {
+                        A::ZERO
+                    }
+                });
+            }
+        }
     }
 }
 
-/// Where they stand apart.
+/// Where they stand apart. In blocks that stay in the nearest cache.
 #[inline(always)]
-fn pack_across(source: Strided<'_>, filled: usize, width: usize, out: &mut [f32]) {
-    for (k, out) in out.chunks_exact_mut(width).enumerate() {
-        let values = source.values.get(k * source.k_step..).unwrap_or(&[]);
-        for (j, out) in out.iter_mut().enumerate() {
-            *out = if j < filled {
-                values[j * source.row_step]
-            } else {
-                0.0
-            };
+fn pack_across<A: From<S>, S: Plain>(
+    source: Strided<'_, S>,
+    columns: usize,
+    depth: usize,
+    width: usize,
+    out: &mut [A::Unit],
+) {
+    const BLOCK: usize = 64;
+    let zero = A::unit(|_| A::ZERO);
+    for (block, out) in out.chunks_mut(BLOCK * width).enumerate() {
+        let first = block * BLOCK * A::GROUP;
+        for j in 0..width {
+            let out = out[j..].iter_mut().step_by(width);
+            if j >= columns {
+                out.for_each(|out| *out = zero);
+                continue;
+            }
+            let column = &source.values[j * source.row_step..];
+            for (index, out) in out.enumerate() {
+                let k = first + index * A::GROUP;
+                *out = A::unit(|g| match k + g < depth {
+                    true => A::element(column[(k + g) * source.k_step]),
+                    false => A::ZERO,
+                });
+            }
         }
     }
 }
 
 /// Packs a whole matrix on all threads; see [`Pack`].
-pub(crate) fn pack(cpu: &Cpu, source: Strided<'_>, columns: usize, depth: usize, out: &mut [f32]) {
+pub(crate) fn pack<A: From<S>, S: Plain>(
+    cpu: &Cpu,
+    source: Strided<'_, S>,
+    columns: usize,
+    depth: usize,
+    out: &mut [A::Unit],
+) {
     let isa = cpu.isa();
     assert_eq!(
         out.len(),
-        isa.panels_len(columns, depth),
+        isa.panels_len::<A>(columns, depth),
         "the panels do not fit"
     );
     let width = isa.panel_columns();
-    cpu.pool()
-        .for_each_chunk(out, (width * depth).max(1), |panel, out| {
-            let source = source.at_row(panel * width);
-            let columns = width.min(columns - panel * width);
-            isa.run(Pack {
-                source,
-                columns,
-                depth,
-                out,
-            });
+    let panel_len = (width * depth.div_ceil(A::GROUP)).max(1);
+    cpu.pool().for_each_chunk(out, panel_len, |panel, out| {
+        let source = source.at_row(panel * width);
+        let columns = width.min(columns - panel * width);
+        isa.run(Pack::<A, S> {
+            source,
+            columns,
+            depth,
+            out,
         });
+    });
 }
 
 /// `out[i, j] = begin + sum over k of a[i, k] * b[k, j]`, on one thread.
 ///
 /// The sum of one element goes over `k` in order, whatever the size of the product.
-pub(crate) struct Multiply<'a> {
-    pub(crate) a: Strided<'a>,
-    pub(crate) b: Panels<'a>,
+pub(crate) struct Multiply<'a, A: Arithmetic> {
+    pub(crate) a: Strided<'a, A::Element>,
+    pub(crate) b: Panels<'a, A::Unit>,
     pub(crate) begin: Begin,
-    /// One value by column, added to the whole sums. A sum that started from a large bias would
-    /// round each of its terms at the bias's size.
-    pub(crate) bias: Option<&'a [f32]>,
-    pub(crate) out: Rectangle<'a>,
-    /// Room for a part of `a`, or none. Worth it where `a` has the rows side by side instead of
-    /// the positions of a sum, and the columns are many.
-    pub(crate) copy: &'a mut [f32],
+    pub(crate) out: Rectangle<'a, A::Sum>,
+    /// Room for a part of `a`, as [`copy_len`] says.
+    pub(crate) copy: &'a mut [A::Unit],
 }
 
-impl Kernel for Multiply<'_> {
+/// Whether a tile can read `a` where it is.
+#[inline(always)]
+fn reads_in_place<A: Arithmetic>(a: Strided<'_, A::Element>, depth: usize) -> bool {
+    A::GROUP == 1 || (a.k_step == 1 && depth % A::GROUP == 0)
+}
+
+/// How many units [`Multiply`] copies of `rows` rows: none where it reads them in place.
+///
+/// Worth it too where `a` has the rows side by side, if the columns of the product are many.
+pub(crate) fn copy_len<A: Arithmetic>(
+    a: Strided<'_, A::Element>,
+    rows: usize,
+    depth: usize,
+) -> usize {
+    match a.row_step == 1 || !reads_in_place::<A>(a, depth) {
+        true => rows * DEPTH.min(depth.div_ceil(A::GROUP)),
+        false => 0,
+    }
+}
+
+impl<A: Arithmetic> Kernel for Multiply<'_, A> {
     type Output = ();
+
+    const GROUPS: bool = A::GROUP > 1;
 
     fn scalar(mut self) {
         let Strided {
@@ -241,26 +313,26 @@ impl Kernel for Multiply<'_> {
             row_step,
             k_step,
         } = self.a;
+        let depth = self.b.depth;
+        let panel_len = (SCALAR_COLUMNS * depth.div_ceil(A::GROUP)).max(1);
         for i in 0..self.out.rows() {
-            let out = self.out.row(i);
-            let panels = self.b.values.chunks(SCALAR_COLUMNS * self.b.depth.max(1));
-            for (p, out) in out.chunks_mut(SCALAR_COLUMNS).enumerate() {
-                let mut sums = [0.0; SCALAR_COLUMNS];
+            for (p, out) in self.out.row(i).chunks_mut(SCALAR_COLUMNS).enumerate() {
+                let mut sums = [A::ZERO_SUM; SCALAR_COLUMNS];
                 match self.begin {
                     Begin::Zero => {}
                     Begin::Out => sums[..out.len()].copy_from_slice(out),
                 }
-                let panel = panels.clone().nth(p).unwrap_or(&[]);
-                for (k, b) in panel.chunks_exact(SCALAR_COLUMNS).enumerate() {
-                    let a = a[i * row_step + k * k_step];
-                    for (sum, b) in sums.iter_mut().zip(b) {
-                        *sum += a * b;
+                let panel = self.b.units.chunks(panel_len).nth(p).unwrap_or(&[]);
+                for (index, b) in panel.chunks_exact(SCALAR_COLUMNS).enumerate() {
+                    let a = A::unit(|g| match index * A::GROUP + g {
+                        k if k < depth => a[i * row_step + k * k_step],
+                        _ => A::ZERO,
+                    });
+                    for (sum, &b) in sums.iter_mut().zip(b) {
+                        *sum = A::add(a, b, *sum);
                     }
                 }
                 out.copy_from_slice(&sums[..out.len()]);
-            }
-            for (out, bias) in out.iter_mut().zip(self.bias.unwrap_or(&[])) {
-                *out += bias;
             }
         }
     }
@@ -269,34 +341,36 @@ impl Kernel for Multiply<'_> {
     fn fast<L: Lanes>(mut self, lanes: L) {
         let (rows, columns) = (self.out.rows(), self.out.columns());
         let depth = self.b.depth;
+        let units = depth.div_ceil(A::GROUP);
         self.a.assert_holds(rows, depth);
         assert!(
             self.b.columns == columns,
             "the right matrix has other columns than the output"
         );
-        let panels_len = columns.next_multiple_of(2 * L::WIDTH) * depth;
-        assert!(
-            self.b.values.len() >= panels_len,
-            "the panels end too early"
-        );
-        let step = depth.div_ceil(depth.div_ceil(DEPTH).max(1)).max(1);
+        let panels_len = columns.next_multiple_of(2 * L::WIDTH) * units;
+        assert!(self.b.units.len() >= panels_len, "the panels end too early");
+        let step = units.div_ceil(units.div_ceil(DEPTH).max(1)).max(1);
+        let copied = self.copies(rows, step.min(units));
         // Once at least, so that the output has its beginning even where nothing is summed.
-        for first in (0..depth.max(1)).step_by(step) {
+        for first in (0..units.max(1)).step_by(step) {
             let begin = if first == 0 { self.begin } else { Begin::Out };
-            let range = first..depth.min(first + step);
+            let range = first..units.min(first + step);
+            if copied {
+                self.copy_rows::<L>(range.clone());
+            }
             // SAFETY: the assertions above hold all that this range reaches.
-            unsafe { self.block(lanes, range, begin) };
+            unsafe { self.block(lanes, range, begin, copied) };
         }
-        self.add_bias(lanes);
     }
 }
 
-/// How much of the sums is worked on at a time: a panel's part of this depth stays in the nearest
-/// caches for all rows of a task, and the 384 of small models go in one piece.
+/// How many units of the sums are worked on at a time: a panel's part of this depth stays in the
+/// nearest caches for all rows of a task, and the 384 of small models go in one piece.
 const DEPTH: usize = 384;
 
-/// What the sums of a tile start from where they start from 0; as many as the widest panel has columns.
-static ZEROS: [f32; 32] = [0.0; 32];
+/// What the sums of a tile start from where they start from 0, in any type of sum; as many as the
+/// widest panel has columns.
+static ZEROS: [u32; 32] = [0; 32];
 
 /// The rows of the next tile, when `left` are left.
 #[inline(always)]
@@ -306,55 +380,66 @@ fn tile_rows<L: Lanes>(left: usize) -> usize {
     sizes.into_iter().find(|&size| size <= most).unwrap_or(1)
 }
 
-impl Multiply<'_> {
-    /// Adds the bias while the output is still in the caches.
+impl<A: Arithmetic> Multiply<'_, A> {
+    /// Whether tiles read a copy of `a`, `step` units of it at a time.
     #[inline(always)]
-    fn add_bias<L: Lanes>(&mut self, lanes: L) {
-        let Some(bias) = self.bias else { return };
-        for i in 0..self.out.rows() {
-            let out = self.out.row(i).chunks_mut(L::WIDTH);
-            for (out, bias) in out.zip(bias.chunks(L::WIDTH)) {
-                lanes.store(lanes.add(lanes.load(out), lanes.load(bias)), out);
-            }
-        }
+    fn copies(&self, rows: usize, step: usize) -> bool {
+        let has_room = rows * step <= self.copy.len();
+        let in_place = reads_in_place::<A>(self.a, self.b.depth);
+        assert!(
+            in_place || has_room,
+            "the left matrix needs room for a copy"
+        );
+        has_room && (self.a.row_step == 1 || !in_place)
     }
 
-    /// The positions `range` of all sums.
+    /// The units `range` of all sums.
     ///
     /// # Safety
     ///
-    /// `a` and `b` hold all rows and columns of `out`, and the positions `range`.
+    /// `a` and `b` hold all rows and columns of `out`, and the units `range`; where `copied`, `copy`
+    /// holds them too.
     #[inline(always)]
-    unsafe fn block<L: Lanes>(&mut self, lanes: L, range: Range<usize>, begin: Begin) {
+    unsafe fn block<L: Lanes>(
+        &mut self,
+        lanes: L,
+        range: Range<usize>,
+        begin: Begin,
+        copied: bool,
+    ) {
         let width = 2 * L::WIDTH;
         let (rows, columns, stride) = (self.out.rows(), self.out.columns(), self.out.stride());
-        let copied = self.copy_len(rows, range.len()) <= self.copy.len();
-        if copied {
-            self.copy_rows(lanes, range.clone());
-        }
+        let units = self.b.depth.div_ceil(A::GROUP);
         for column in (0..columns).step_by(width) {
             let filled = width.min(columns - column);
-            let panel = column * self.b.depth + range.start * width;
+            let panel = column * units + range.start * width;
             let mut row = 0;
             while row < rows {
                 let tile_rows = tile_rows::<L>(rows - row);
-                let a = match copied {
-                    true => Strided::columns(&self.copy[row * range.len()..], tile_rows),
-                    false => self.a.at_row(row).at_position(range.start),
+                let (a, row_step, step) = match copied {
+                    true => {
+                        let copy = self.copy[row * range.len()..].as_ptr();
+                        (copy.cast(), A::GROUP, tile_rows * A::GROUP)
+                    }
+                    false => {
+                        let a = self.a.at_row(row).at_position(range.start * A::GROUP);
+                        (a.values.as_ptr(), a.row_step, a.k_step * A::GROUP)
+                    }
                 };
                 // SAFETY: inside `out`.
                 let out = unsafe { self.out.as_mut_ptr().add(row * stride + column) };
                 let (begin, begin_stride) = match begin {
-                    Begin::Zero => (ZEROS.as_ptr(), 0),
+                    Begin::Zero => (ZEROS.as_ptr().cast(), 0),
                     Begin::Out => (out.cast_const(), stride),
                 };
                 // SAFETY: inside `b`, as the caller promises.
-                let b = unsafe { self.b.values.as_ptr().add(panel) };
-                let depth = range.len();
-                let tile = Tile {
+                let b = unsafe { self.b.units.as_ptr().add(panel) };
+                let tile = Tile::<A> {
                     a,
+                    row_step,
+                    step,
                     b,
-                    depth,
+                    units: range.len(),
                     begin,
                     begin_stride,
                     out,
@@ -368,52 +453,66 @@ impl Multiply<'_> {
         }
     }
 
-    /// How many values a copy of the left matrix takes; none is made where it would not help.
+    /// Copies the units `range` of the left matrix, tile by tile, to where those that are used
+    /// together stand together.
     #[inline(always)]
-    fn copy_len(&self, rows: usize, depth: usize) -> usize {
-        if self.a.row_step == 1 {
-            rows * depth
-        } else {
-            usize::MAX
-        }
-    }
-
-    /// Copies the positions `range` of the left matrix, tile by tile, to where the values that
-    /// are used together stand together.
-    #[inline(always)]
-    fn copy_rows<L: Lanes>(&mut self, lanes: L, range: Range<usize>) {
-        let rows = self.out.rows();
+    fn copy_rows<L: Lanes>(&mut self, range: Range<usize>) {
+        let (rows, depth) = (self.out.rows(), self.b.depth);
         let mut row = 0;
         while row < rows {
             let tile_rows = tile_rows::<L>(rows - row);
-            let a = self.a.at_row(row).at_position(range.start);
+            let a = self.a.at_row(row);
             let copy = &mut self.copy[row * range.len()..(row + tile_rows) * range.len()];
-            for (k, copy) in copy.chunks_exact_mut(tile_rows).enumerate() {
-                let values = &a.values[k * a.k_step..][..tile_rows];
-                for (values, copy) in values.chunks(L::WIDTH).zip(copy.chunks_mut(L::WIDTH)) {
-                    lanes.store(lanes.load(values), copy);
-                }
+            for (unit, copy) in range.clone().zip(copy.chunks_exact_mut(tile_rows)) {
+                copy_unit::<A>(a, unit * A::GROUP, depth, copy);
             }
             row += tile_rows;
         }
     }
 }
 
-/// A few rows times one panel, the sums in registers.
-struct Tile<'a> {
-    a: Strided<'a>,
-    b: *const f32,
+/// The units at position `k` of as many rows as `out` has room for.
+#[inline(always)]
+fn copy_unit<A: Arithmetic>(
+    a: Strided<'_, A::Element>,
+    k: usize,
     depth: usize,
+    out: &mut [A::Unit],
+) {
+    if k + A::GROUP <= depth && a.row_step == 1 {
+        let row = |g: usize| &a.values[(k + g) * a.k_step..][..out.len()];
+        let rows: [&[A::Element]; 4] = std::array::from_fn(|g| row(g.min(A::GROUP - 1)));
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = A::unit(|g| rows[g][i]);
+        }
+        return;
+    }
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = A::unit(|g| match k + g < depth {
+            true => a.values[i * a.row_step + (k + g) * a.k_step],
+            false => A::ZERO,
+        });
+    }
+}
+
+/// A few rows times one panel, the sums in registers.
+struct Tile<A: Arithmetic> {
+    a: *const A::Element,
+    /// From a row of `a` to the next, and from a unit to the next, in elements.
+    row_step: usize,
+    step: usize,
+    b: *const A::Unit,
+    units: usize,
     /// What the sums start from: a row for all, or as many as `out` has. One way to read it for
     /// all beginnings, because a branch here makes the compiler keep the sums in memory.
-    begin: *const f32,
+    begin: *const A::Sum,
     begin_stride: usize,
-    out: *mut f32,
+    out: *mut A::Sum,
     stride: usize,
     columns: usize,
 }
 
-impl Tile<'_> {
+impl<A: Arithmetic> Tile<A> {
     /// # Safety
     ///
     /// As for [`run`](Tile::run), with this number of rows.
@@ -422,8 +521,9 @@ impl Tile<'_> {
         // SAFETY: the caller's promise.
         unsafe {
             match rows {
-                12 => self.run::<L, 12>(lanes),
-                8 => self.run::<L, 8>(lanes),
+                // The conditions leave out what has too few registers, when this is compiled.
+                12 if L::TILE_ROWS >= 12 => self.run::<L, 12>(lanes),
+                8 if L::TILE_ROWS >= 8 => self.run::<L, 8>(lanes),
                 6 => self.run::<L, 6>(lanes),
                 4 => self.run::<L, 4>(lanes),
                 2 => self.run::<L, 2>(lanes),
@@ -434,90 +534,124 @@ impl Tile<'_> {
 
     /// # Safety
     ///
-    /// `a` holds `ROWS` rows of `depth` values, `b` can be read for `depth` times two vectors,
+    /// `a` holds `ROWS` rows of `units` units, `b` can be read for `units` times two vectors,
     /// `out` is an exclusive rectangle of `ROWS` rows and `columns` columns, and `begin` is one or
     /// can be read like one.
     #[inline(always)]
     unsafe fn run<L: Lanes, const ROWS: usize>(self, lanes: L) {
-        let mut sums = [[lanes.splat(0.0); 2]; ROWS];
+        let mut sums = [[A::load_sums(lanes, &[]); 2]; ROWS];
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: the caller's promise on `begin`; nothing is written before the last use.
             let begin = unsafe {
                 std::slice::from_raw_parts(self.begin.add(row * self.begin_stride), self.columns)
             };
             *sums = [
-                lanes.load(begin),
-                lanes.load(begin.get(L::WIDTH..).unwrap_or(&[])),
+                A::load_sums(lanes, begin),
+                A::load_sums(lanes, begin.get(L::WIDTH..).unwrap_or(&[])),
             ];
         }
-        let Strided {
-            row_step, k_step, ..
-        } = self.a;
-        let (mut a, mut b) = (self.a.values.as_ptr(), self.b);
-        for _ in 0..self.depth {
+        let (mut a, mut b) = (self.a, self.b);
+        for _ in 0..self.units {
             // SAFETY: the caller's promise on `a` and `b`.
             unsafe {
-                let columns = [lanes.load_full(b), lanes.load_full(b.add(L::WIDTH))];
+                let columns = [A::load(lanes, b), A::load(lanes, b.add(L::WIDTH))];
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let x = lanes.splat(*a.add(row * row_step));
-                    sums[0] = lanes.mul_add(x, columns[0], sums[0]);
-                    sums[1] = lanes.mul_add(x, columns[1], sums[1]);
+                    let x = a.add(row * self.row_step).cast::<A::Unit>();
+                    let x = A::splat(lanes, x.read_unaligned());
+                    sums[0] = A::add_lanes(lanes, x, columns[0], sums[0]);
+                    sums[1] = A::add_lanes(lanes, x, columns[1], sums[1]);
                 }
                 b = b.add(2 * L::WIDTH);
-                // May leave the slice after the last step, where nothing is read any more.
-                a = a.wrapping_add(k_step);
             }
+            // May leave the slice after the last step, where nothing is read any more.
+            a = a.wrapping_add(self.step);
         }
         for (row, sums) in sums.iter().enumerate() {
             // SAFETY: the caller has this row of `out` for this tile alone.
             let out = unsafe {
                 std::slice::from_raw_parts_mut(self.out.add(row * self.stride), self.columns)
             };
-            lanes.store(sums[0], out);
-            lanes.store(sums[1], out.get_mut(L::WIDTH..).unwrap_or(&mut []));
+            A::store_sums(lanes, sums[0], out);
+            A::store_sums(lanes, sums[1], out.get_mut(L::WIDTH..).unwrap_or(&mut []));
         }
     }
 }
 
-/// The same as [`Multiply`], in tiles on all threads; `out` is `[rows, b.columns]`.
-pub(crate) fn multiply(
+/// The same as [`Multiply`], in tasks on all threads; `out` is `[rows, b.columns]`.
+pub(crate) fn multiply<A: Arithmetic>(
     cpu: &Cpu,
-    a: Strided<'_>,
-    b: Panels<'_>,
+    a: Strided<'_, A::Element>,
+    b: Panels<'_, A::Unit>,
     begin: Begin,
-    bias: Option<&[f32]>,
-    out: &mut [f32],
+    out: &mut [A::Sum],
+) {
+    let out = Grid::new(out, b.columns);
+    for_each_task(cpu, out.rows(), b.columns, &|rows, columns| {
+        // SAFETY: no other task has these rows and these columns.
+        let out = unsafe { out.rectangle(rows.clone(), columns.clone()) };
+        multiply_task::<A>(cpu, a, b, begin, (rows, columns), out);
+    });
+}
+
+/// Hands the sums of `rows` rows to `finish` while they are in the cache: a row's number, which of
+/// its columns, and their sums. Every sum comes once.
+pub(crate) fn multiply_then<A: Arithmetic>(
+    cpu: &Cpu,
+    a: Strided<'_, A::Element>,
+    b: Panels<'_, A::Unit>,
+    rows: usize,
+    finish: &(dyn Fn(usize, Range<usize>, &mut [A::Sum]) + Sync),
+) {
+    for_each_task(cpu, rows, b.columns, &|rows, columns| {
+        let mut sums = cpu.scratch::<A::Sum>(rows.len() * columns.len());
+        let out = Rectangle::whole(&mut sums, columns.len());
+        let place = (rows.clone(), columns.clone());
+        multiply_task::<A>(cpu, a, b, Begin::Zero, place, out);
+        for (row, sums) in rows.zip(sums.chunks_exact_mut(columns.len())) {
+            finish(row, columns.clone(), sums);
+        }
+    });
+}
+
+/// One task: the sums at these rows and columns.
+fn multiply_task<A: Arithmetic>(
+    cpu: &Cpu,
+    a: Strided<'_, A::Element>,
+    b: Panels<'_, A::Unit>,
+    begin: Begin,
+    (rows, columns): (Range<usize>, Range<usize>),
+    out: Rectangle<'_, A::Sum>,
 ) {
     let isa = cpu.isa();
-    let grid = Grid::new(out, b.columns);
-    let rows = grid.rows();
-    let (task_rows, task_columns) = task_size(cpu, rows, b.columns);
+    let a = a.at_row(rows.start);
+    let copy = &mut cpu.scratch(copy_len::<A>(a, rows.len(), b.depth));
+    isa.run(Multiply::<A> {
+        a,
+        b: b.part::<A>(isa, columns),
+        begin,
+        out,
+        copy,
+    });
+}
+
+/// Cuts a product into tasks and runs them on all threads: their rows, their columns.
+fn for_each_task(
+    cpu: &Cpu,
+    rows: usize,
+    columns: usize,
+    task: &(dyn Fn(Range<usize>, Range<usize>) + Sync),
+) {
+    let (task_rows, task_columns) = task_size(cpu, rows, columns);
     let row_tasks = rows.div_ceil(task_rows);
-    cpu.pool()
-        .run(row_tasks * b.columns.div_ceil(task_columns), &|task| {
-            let row = task % row_tasks * task_rows;
-            let column = task / row_tasks * task_columns;
-            let rows = row..rows.min(row + task_rows);
-            let columns = column..b.columns.min(column + task_columns);
-            let bias = bias.map(|bias| &bias[columns.clone()]);
-            let (a, b) = (a.at_row(row), b.part(isa, columns.clone()));
-            // SAFETY: no other task has this row and this column.
-            let out = unsafe { grid.rectangle(rows, columns) };
-            let copy_len = if a.row_step == 1 {
-                task_rows * DEPTH
-            } else {
-                0
-            };
-            let copy = &mut cpu.scratch(copy_len);
-            isa.run(Multiply {
-                a,
-                b,
-                begin,
-                bias,
-                out,
-                copy,
-            });
-        });
+    let tasks = row_tasks * columns.div_ceil(task_columns);
+    cpu.pool().run(tasks, &|index| {
+        let row = index % row_tasks * task_rows;
+        let column = index / row_tasks * task_columns;
+        task(
+            row..rows.min(row + task_rows),
+            column..columns.min(column + task_columns),
+        );
+    });
 }
 
 /// Rows and columns of one task: enough to use a panel often while it is in the cache, few enough

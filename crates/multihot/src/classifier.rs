@@ -51,8 +51,14 @@ impl Classifier {
         let folder = ModelFolder::open(path, family)?;
         let answers = Answers::of(&folder)?;
         let tokenizer = tokenizer(&folder)?;
-        let (encoder, report) =
-            Encoder::load(&folder, answers.labels.len(), answers.pooling, 0, cpu, true)?;
+        let (encoder, report) = Encoder::load(
+            &folder,
+            answers.labels.len(),
+            answers.pooling,
+            0,
+            cpu,
+            multihot_encoder::Purpose::PREDICT_F32,
+        )?;
         if !report.kept_head {
             return Err(Error::NotAClassifier(path.to_owned()));
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use multihot_checkpoint::{Family, ModelFolder, Pooling, save};
-use multihot_encoder::{Encoder, EncoderError, LoadReport};
+use multihot_encoder::{Encoder, EncoderError, LoadReport, Purpose};
 use serde_json::json;
 
 use crate::tiny::{self, N_LABELS};
@@ -14,7 +14,14 @@ fn load(
     n_labels: usize,
     pooling: Pooling,
 ) -> Result<(Encoder, LoadReport), EncoderError> {
-    Encoder::load(folder, n_labels, pooling, 1, tiny::cpu(1), false)
+    Encoder::load(
+        folder,
+        n_labels,
+        pooling,
+        1,
+        tiny::cpu(1),
+        Purpose::TRAIN_F32,
+    )
 }
 
 /// Writes the folder's weights again, as `change` makes each: a name and a shape, or nothing.

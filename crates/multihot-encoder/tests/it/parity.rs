@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use multihot_checkpoint::{ModelFolder, Pooling, Weights};
-use multihot_encoder::{Encoder, StepPlan, TokenBatch};
+use multihot_encoder::{Encoder, Purpose, StepPlan, TokenBatch};
 use multihot_kernels::{Cpu, Isa};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -68,7 +68,8 @@ impl Golden {
         let n_labels = self.targets.len() / self.batch.rows();
         let cpu = Arc::new(Cpu::new(isa, 2));
         let (encoder, report) =
-            Encoder::load(&folder, n_labels, pooling, 1, cpu, false).expect("it loads");
+            Encoder::load(&folder, n_labels, pooling, 1, cpu, Purpose::TRAIN_F32)
+                .expect("it loads");
         assert!(report.kept_head && report.fresh.is_empty(), "{report:?}");
         encoder
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use multihot_checkpoint::{Family, ModelConfig, ModelFolder, Pooling, Role, parameters, save};
-use multihot_encoder::{Encoder, TokenBatch};
+use multihot_encoder::{Encoder, Purpose, TokenBatch};
 use multihot_kernels::{Cpu, Isa, random};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -113,8 +113,15 @@ pub fn cpu(threads: usize) -> Arc<Cpu> {
 /// A random model of `family`, its head included.
 pub fn encoder(family: Family, pooling: Pooling, threads: usize) -> Encoder {
     let (_dir, folder) = folder(&config(family));
-    let (mut encoder, _) =
-        Encoder::load(&folder, N_LABELS, pooling, 1, cpu(threads), false).expect("it loads");
+    let (mut encoder, _) = Encoder::load(
+        &folder,
+        N_LABELS,
+        pooling,
+        1,
+        cpu(threads),
+        Purpose::TRAIN_F32,
+    )
+    .expect("it loads");
     let values = values(encoder.config(), pooling);
     encoder.restore(&values);
     encoder

@@ -1,7 +1,7 @@
 //! Freezing, stepping, and coming back to the same bits.
 
 use multihot_checkpoint::{Family, Pooling, Role};
-use multihot_encoder::{Encoder, EncoderError, Freeze, StepPlan};
+use multihot_encoder::{Encoder, EncoderError, Freeze, Purpose, StepPlan};
 
 use crate::tiny::{self, FAMILIES, N_LABELS, ROWS};
 
@@ -234,8 +234,15 @@ fn what_cannot_be_looked_up_is_an_error() {
 #[test]
 fn an_encoder_for_prediction_cannot_be_trained() {
     let (_dir, folder) = tiny::folder(&tiny::config(Family::Bert));
-    let (mut encoder, _) =
-        Encoder::load(&folder, N_LABELS, Pooling::Cls, 1, tiny::cpu(1), true).expect("it loads");
+    let (mut encoder, _) = Encoder::load(
+        &folder,
+        N_LABELS,
+        Pooling::Cls,
+        1,
+        tiny::cpu(1),
+        Purpose::PREDICT_F32,
+    )
+    .expect("it loads");
     encoder.forward(&tiny::batch(&ROWS)).expect("it predicts");
     let error = encoder
         .forward_train(&tiny::batch(&ROWS), None)

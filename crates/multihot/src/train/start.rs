@@ -157,8 +157,14 @@ pub(super) fn encoder(
 ) -> Result<Encoder, Error> {
     let n_labels = parts.labels.len();
     let cpu = Arc::clone(&job.cpu);
-    let (mut encoder, report) =
-        Encoder::load(folder, n_labels, plan.pooling, plan.seed, cpu, false)?;
+    let (mut encoder, report) = Encoder::load(
+        folder,
+        n_labels,
+        plan.pooling,
+        plan.seed,
+        cpu,
+        multihot_encoder::Purpose::TRAIN_F32,
+    )?;
     report.notes.iter().for_each(|note| observer.note(note));
     let weights = plan.positive_weights.as_deref();
     if report.kept_head && own_labels(folder)?.as_ref() == Some(&parts.labels) {

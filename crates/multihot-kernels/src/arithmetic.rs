@@ -1,0 +1,242 @@
+//! What a product of matrices multiplies, and what it sums in.
+
+use half::bf16;
+
+use crate::aligned::Plain;
+use crate::lanes::Lanes;
+use crate::numbers::Element;
+
+/// The arithmetic of a product, by the types of its factors.
+///
+/// A lane multiplies a *unit* at a time: as many neighbouring positions of the sum as fill 32 bits.
+pub(crate) trait Arithmetic: Copy + Send + Sync + 'static {
+    /// A factor.
+    type Element: Plain;
+    /// [`GROUP`](Arithmetic::GROUP) factors, the first one in the lowest bits.
+    type Unit: Plain;
+    type Sum: Plain;
+    /// A vector of units.
+    type Units<L: Lanes>: Copy;
+    /// A vector of sums.
+    type Sums<L: Lanes>: Copy;
+
+    const GROUP: usize;
+    const ZERO: Self::Element;
+    const ZERO_SUM: Self::Sum;
+
+    /// The unit of `element(0)` to `element(GROUP - 1)`.
+    fn unit(element: impl Fn(usize) -> Self::Element) -> Self::Unit;
+
+    /// `sum` plus the products of `x` and `y`: the meaning.
+    fn add(x: Self::Unit, y: Self::Unit, sum: Self::Sum) -> Self::Sum;
+
+    /// [`add`](Arithmetic::add) in every lane.
+    fn add_lanes<L: Lanes>(
+        lanes: L,
+        x: Self::Units<L>,
+        y: Self::Units<L>,
+        sums: Self::Sums<L>,
+    ) -> Self::Sums<L>;
+
+    /// `x` in every lane.
+    fn splat<L: Lanes>(lanes: L, x: Self::Unit) -> Self::Units<L>;
+
+    /// # Safety
+    ///
+    /// `WIDTH` units can be read from `x`.
+    unsafe fn load<L: Lanes>(lanes: L, x: *const Self::Unit) -> Self::Units<L>;
+
+    /// The first sums of `x`; 0 in the lanes for which it has none.
+    fn load_sums<L: Lanes>(lanes: L, x: &[Self::Sum]) -> Self::Sums<L>;
+
+    /// Writes the first lanes to `out`, as many as it has room for.
+    fn store_sums<L: Lanes>(lanes: L, x: Self::Sums<L>, out: &mut [Self::Sum]);
+}
+
+/// An [`Arithmetic`] whose factors are made from numbers of type `S`.
+pub(crate) trait From<S>: Arithmetic {
+    fn element(x: S) -> Self::Element;
+}
+
+/// `f32`, rounded once a product.
+#[derive(Clone, Copy)]
+pub(crate) struct F32;
+
+/// Pairs of bf16, whose products are exact in `f32`.
+#[derive(Clone, Copy)]
+pub(crate) struct Bf16;
+
+/// Quads of bytes, unsigned on the left and signed on the right; all sums are exact.
+#[derive(Clone, Copy)]
+pub(crate) struct Int8;
+
+impl Arithmetic for F32 {
+    type Element = f32;
+    type Unit = f32;
+    type Sum = f32;
+    type Units<L: Lanes> = L::Vector;
+    type Sums<L: Lanes> = L::Vector;
+
+    const GROUP: usize = 1;
+    const ZERO: f32 = 0.0;
+    const ZERO_SUM: f32 = 0.0;
+
+    #[inline(always)]
+    fn unit(element: impl Fn(usize) -> f32) -> f32 {
+        element(0)
+    }
+
+    #[inline(always)]
+    fn add(x: f32, y: f32, sum: f32) -> f32 {
+        sum + x * y
+    }
+
+    #[inline(always)]
+    fn add_lanes<L: Lanes>(lanes: L, x: L::Vector, y: L::Vector, sums: L::Vector) -> L::Vector {
+        lanes.mul_add(x, y, sums)
+    }
+
+    #[inline(always)]
+    fn splat<L: Lanes>(lanes: L, x: f32) -> L::Vector {
+        lanes.splat(x)
+    }
+
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(lanes: L, x: *const f32) -> L::Vector {
+        // SAFETY: the caller's promise.
+        unsafe { lanes.load_full(x) }
+    }
+
+    #[inline(always)]
+    fn load_sums<L: Lanes>(lanes: L, x: &[f32]) -> L::Vector {
+        lanes.load(x)
+    }
+
+    #[inline(always)]
+    fn store_sums<L: Lanes>(lanes: L, x: L::Vector, out: &mut [f32]) {
+        lanes.store(x, out);
+    }
+}
+
+impl Arithmetic for Bf16 {
+    type Element = bf16;
+    type Unit = u32;
+    type Sum = f32;
+    type Units<L: Lanes> = L::Words;
+    type Sums<L: Lanes> = L::Vector;
+
+    const GROUP: usize = 2;
+    const ZERO: bf16 = bf16::ZERO;
+    const ZERO_SUM: f32 = 0.0;
+
+    #[inline(always)]
+    fn unit(element: impl Fn(usize) -> bf16) -> u32 {
+        u32::from(element(0).to_bits()) | u32::from(element(1).to_bits()) << 16
+    }
+
+    #[inline(always)]
+    fn add(x: u32, y: u32, sum: f32) -> f32 {
+        let low = |pair: u32| f32::from_bits(pair << 16);
+        let high = |pair: u32| f32::from_bits(pair & 0xffff_0000);
+        sum + low(x) * low(y) + high(x) * high(y)
+    }
+
+    #[inline(always)]
+    fn add_lanes<L: Lanes>(lanes: L, x: L::Words, y: L::Words, sums: L::Vector) -> L::Vector {
+        lanes.add_pairs(x, y, sums)
+    }
+
+    #[inline(always)]
+    fn splat<L: Lanes>(lanes: L, x: u32) -> L::Words {
+        lanes.splat_word(x)
+    }
+
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(lanes: L, x: *const u32) -> L::Words {
+        // SAFETY: the caller's promise.
+        unsafe { lanes.load_full_words(x) }
+    }
+
+    #[inline(always)]
+    fn load_sums<L: Lanes>(lanes: L, x: &[f32]) -> L::Vector {
+        lanes.load(x)
+    }
+
+    #[inline(always)]
+    fn store_sums<L: Lanes>(lanes: L, x: L::Vector, out: &mut [f32]) {
+        lanes.store(x, out);
+    }
+}
+
+impl Arithmetic for Int8 {
+    /// The left one's type; the right ones lie in the same bits.
+    type Element = u8;
+    type Unit = u32;
+    type Sum = i32;
+    type Units<L: Lanes> = L::Words;
+    type Sums<L: Lanes> = L::Words;
+
+    const GROUP: usize = 4;
+    const ZERO: u8 = 0;
+    const ZERO_SUM: i32 = 0;
+
+    #[inline(always)]
+    fn unit(element: impl Fn(usize) -> u8) -> u32 {
+        u32::from_le_bytes([element(0), element(1), element(2), element(3)])
+    }
+
+    #[inline(always)]
+    fn add(x: u32, y: u32, sum: i32) -> i32 {
+        let products = x.to_le_bytes().into_iter().zip(y.to_le_bytes());
+        sum + products
+            .map(|(x, y)| i32::from(x) * i32::from(y as i8))
+            .sum::<i32>()
+    }
+
+    #[inline(always)]
+    fn add_lanes<L: Lanes>(lanes: L, x: L::Words, y: L::Words, sums: L::Words) -> L::Words {
+        lanes.add_quads(x, y, sums)
+    }
+
+    #[inline(always)]
+    fn splat<L: Lanes>(lanes: L, x: u32) -> L::Words {
+        lanes.splat_word(x)
+    }
+
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(lanes: L, x: *const u32) -> L::Words {
+        // SAFETY: the caller's promise.
+        unsafe { lanes.load_full_words(x) }
+    }
+
+    #[inline(always)]
+    fn load_sums<L: Lanes>(lanes: L, x: &[i32]) -> L::Words {
+        lanes.load_whole(x)
+    }
+
+    #[inline(always)]
+    fn store_sums<L: Lanes>(lanes: L, x: L::Words, out: &mut [i32]) {
+        lanes.store_whole(x, out);
+    }
+}
+
+impl<S: Element> From<S> for F32 {
+    #[inline(always)]
+    fn element(x: S) -> f32 {
+        x.to_f32()
+    }
+}
+
+impl<S: Element> From<S> for Bf16 {
+    #[inline(always)]
+    fn element(x: S) -> bf16 {
+        Element::from_f32(x.to_f32())
+    }
+}
+
+impl From<i8> for Int8 {
+    #[inline(always)]
+    fn element(x: i8) -> u8 {
+        x as u8
+    }
+}

@@ -7,6 +7,7 @@ use multihot_checkpoint::{
 };
 use multihot_kernels::{Cpu, random};
 
+use crate::buffers::Buffers;
 use crate::embeddings::Embeddings;
 use crate::encoder::{Encoder, Training};
 use crate::error::EncoderError;
@@ -74,7 +75,7 @@ impl Encoder {
     pub fn restart_output(&mut self, seed: u64) {
         for (index, spec) in self.layout.specs().iter().enumerate() {
             if matches!(spec.role, Role::OutputWeight | Role::OutputBias) {
-                let out = &mut self.values[self.layout.range(index)];
+                let out = self.buffers.values_mut(self.layout.range(index));
                 draw(&self.config, seed, index, spec, out);
             }
         }
@@ -94,23 +95,19 @@ fn build(
 ) -> Encoder {
     let traits = Traits::new(config.family, pooling);
     let layer = |index| Layer::new(&cpu, &config, traits, &layout, &values, index);
-    let learned = || vec![0.0; if inference_only { 0 } else { values.len() }];
     Encoder {
         embeddings: Embeddings::new(&cpu, &config, traits, &layout, &values),
         layers: (0..config.n_layers).map(layer).collect(),
         head: Head::new(&cpu, &config, traits, &layout, &values),
         pooling,
         n_labels,
-        gradients: learned(),
-        m: learned(),
-        v: learned(),
+        buffers: Buffers::new(values, &layout, inference_only),
         first_trainable: 0,
         frozen_parts: 0,
         training: Training::default(),
         spare: Mutex::default(),
         config,
         layout,
-        values,
         cpu,
     }
 }

@@ -13,6 +13,7 @@
 
 mod activation;
 mod adamw;
+mod adamw_rows;
 mod add;
 mod aligned;
 mod attention;
@@ -30,7 +31,8 @@ pub mod random;
 mod sum_of_squares;
 
 pub use activation::{Activation, activation, activation_backward};
-pub use adamw::{AdamW, adamw};
+pub use adamw::{AdamW, AdamWFactors, adamw};
+pub use adamw_rows::{AdamWTable, RowBehind, adamw_catch_up, adamw_rows};
 pub use add::add;
 pub use attention::{AttentionShape, attention, attention_backward};
 pub use cpu::Cpu;
@@ -39,7 +41,7 @@ pub use isa::{ISA_VARIABLE, Isa, IsaError, Level};
 pub use layer_norm::{LayerNorm, layer_norm, layer_norm_backward};
 pub use linear::{PackedWeights, linear, linear_d_input, linear_d_weights};
 pub use pool::Pool;
-pub use sum_of_squares::sum_of_squares;
+pub use sum_of_squares::{sum_of_squares, sum_of_squares_of_rows};
 
 /// How many values one task of an elementwise operation takes: 64 KiB, some microseconds of work.
 const CHUNK: usize = 16 * 1024;

@@ -7,6 +7,7 @@ use multihot_checkpoint::{ModelConfig, ParameterSpec, Pooling, Role};
 use multihot_kernels::{Cpu, Numbers, Precision};
 
 use crate::batch::TokenBatch;
+use crate::buffers::Buffers;
 use crate::embeddings::{EmbeddingActivations, EmbeddingGradients, Embeddings};
 use crate::error::EncoderError;
 use crate::head::{Head, HeadActivations, HeadGradients};
@@ -19,6 +20,10 @@ use crate::pass::{DropoutSeed, Pass, Purpose};
 ///
 /// Values, gradients and the optimizer's moments lie in flat buffers of the same layout; the
 /// weights of the linear layers lie a second time in the packed form that multiplication wants.
+///
+/// Between [`Encoder::step`] and [`Encoder::settle`], rows of the word embedding that no batch has
+/// touched are behind. Training goes on all the same, to the same bits; all that reads the whole
+/// table or its moments panics until it is settled.
 pub struct Encoder {
     pub(crate) cpu: Arc<Cpu>,
     pub(crate) config: ModelConfig,
@@ -26,11 +31,7 @@ pub struct Encoder {
     pub(crate) n_labels: usize,
     pub(crate) purpose: Purpose,
     pub(crate) layout: Layout,
-    pub(crate) values: Vec<f32>,
-    /// Empty, as are the moments, where the encoder was loaded for prediction only.
-    pub(crate) gradients: Vec<f32>,
-    pub(crate) m: Vec<f32>,
-    pub(crate) v: Vec<f32>,
+    pub(crate) buffers: Buffers,
     pub(crate) embeddings: Embeddings,
     pub(crate) layers: Vec<Layer>,
     pub(crate) head: Head,
@@ -126,9 +127,19 @@ impl Encoder {
     /// The logits of `batch`, `[rows, n_labels]`, without dropout. Threads may share the encoder.
     ///
     /// An error where a row is empty or too long, or a token id has no row in the embedding.
+    ///
+    /// # Panics
+    ///
+    /// After a step that no [`Encoder::settle`] followed.
     pub fn forward(&self, batch: &TokenBatch) -> Result<Vec<f32>, EncoderError> {
         self.check(batch)?;
-        let pass = self.pass(batch, None, false);
+        let pass = Pass {
+            cpu: &self.cpu,
+            values: self.buffers.values(),
+            row_starts: batch.row_starts(),
+            dropout: None,
+            keeps: false,
+        };
         let spare = self.spare().pop();
         let mut buffers = spare.unwrap_or_else(|| Prediction::new(self.purpose.precision));
         let Prediction {
@@ -160,7 +171,7 @@ impl Encoder {
         batch: &TokenBatch,
         dropout: Option<DropoutSeed>,
     ) -> Result<Vec<f32>, EncoderError> {
-        if self.inference_only() {
+        if self.buffers.inference_only() {
             return Err(EncoderError::InferenceOnly);
         }
         self.check(batch)?;
@@ -175,21 +186,23 @@ impl Encoder {
             head,
             ..
         } = &mut training;
-        let pass = self.pass(batch, dropout, true);
+        let pass = Pass {
+            cpu: &self.cpu,
+            values: self.buffers.values_for(&self.cpu, batch.ids()),
+            row_starts: batch.row_starts(),
+            dropout,
+            keeps: true,
+        };
         self.embeddings
             .forward(pass, batch, embeddings, &mut stream.hidden);
         stream.write_operand(pass, operand);
-        let kept = if self.recomputes {
-            1
+        let n_layers = self.layers.len();
+        let (kept, again) = if self.recomputes {
+            (1, n_layers)
         } else {
-            self.layers.len()
+            (n_layers, 0)
         };
         layers.resize_with(kept, || LayerActivations::new(self.purpose.precision));
-        let again = if self.recomputes {
-            self.layers.len()
-        } else {
-            0
-        };
         inputs.resize_with(again, Vec::new);
         for (index, layer) in self.layers.iter().enumerate() {
             if self.recomputes {
@@ -234,17 +247,18 @@ impl Encoder {
             cells,
             "backward: `d_logits` is not [rows, n_labels]"
         );
+        // Part 0 is the embeddings, part i + 1 is layer i; those below `frozen` need nothing.
+        let frozen = self.frozen_parts;
+        let touched = if frozen == 0 { batch.ids() } else { &[] };
+        let (values, gradients) = self.buffers.for_backward(touched);
         let pass = Pass {
             cpu: &self.cpu,
-            values: &self.values,
+            values,
             row_starts: batch.row_starts(),
             dropout,
             keeps: true,
         };
-        let gradients = &mut self.gradients[..];
 
-        // Part 0 is the embeddings, part i + 1 is layer i; those below `frozen` need nothing.
-        let frozen = self.frozen_parts;
         let d_hidden = (frozen <= self.layers.len()).then_some(&mut d_layer.d_hidden);
         self.head
             .backward(pass, head, d_logits, d_hidden, d_head, gradients);
@@ -267,11 +281,12 @@ impl Encoder {
         }
     }
 
-    /// Sets the gradients to 0, for the next step.
+    /// Sets the gradients to 0. After [`Encoder::step`] they are.
     pub fn zero_gradients(&mut self) {
         // Those of frozen parts are 0 already, and large.
-        let trainable = self.gradients.get_mut(self.first_trainable..);
-        trainable.unwrap_or_default().fill(0.0);
+        let trainable = self.first_trainable..self.layout.len();
+        self.buffers.forget_gradients(trainable);
+        self.buffers.no_gradients();
     }
 
     /// Chooses which parts learn from now on. Frozen values stay the same bits, and their gradients
@@ -283,10 +298,18 @@ impl Encoder {
             Freeze::Layers(layers) => 1 + layers.min(self.layers.len()),
             Freeze::Encoder => 1 + self.layers.len(),
         };
+        self.settle();
         self.frozen_parts = parts;
         self.first_trainable = self.layout.first_trainable(parts);
-        let frozen = self.gradients.get_mut(..self.first_trainable);
-        frozen.unwrap_or_default().fill(0.0);
+        self.buffers.forget_gradients(0..self.first_trainable);
+    }
+
+    /// Brings every row of the word embedding to where dense AdamW would have it, to the same bits.
+    ///
+    /// Rows that no batch touches cost nothing in a step; this is where they are caught up, at the
+    /// end of an epoch, say. Costs nothing where none is behind.
+    pub fn settle(&mut self) {
+        self.buffers.settle(&self.cpu);
     }
 
     /// Whether layers keep their input only, and are passed through again before their backward
@@ -326,22 +349,27 @@ impl Encoder {
     }
 
     /// The values of parameter `index`.
+    ///
+    /// # Panics
+    ///
+    /// For the word embedding, after a step that no [`Encoder::settle`] followed.
     pub fn values(&self, index: usize) -> &[f32] {
-        &self.values[self.layout.range(index)]
+        self.buffers.values_of(self.layout.range(index))
     }
 
-    /// The gradient of parameter `index`, gathered since [`Encoder::zero_gradients`].
+    /// The gradient of parameter `index`, gathered since [`Encoder::step`] or
+    /// [`Encoder::zero_gradients`].
     ///
     /// # Panics
     ///
     /// When the encoder was loaded for prediction only.
     pub fn gradient(&self, index: usize) -> &[f32] {
-        &self.gradients[self.layout.range(index)]
+        &self.buffers.gradients()[self.layout.range(index)]
     }
 
     /// The bias of the output layer, one value a label.
     pub fn output_bias(&self) -> &[f32] {
-        &self.values[self.layout.place(Role::OutputBias)]
+        self.buffers.values_of(self.layout.place(Role::OutputBias))
     }
 
     /// Replaces the bias of the output layer.
@@ -351,12 +379,25 @@ impl Encoder {
     /// When `bias` is not one value a label.
     pub fn set_output_bias(&mut self, bias: &[f32]) {
         let place = self.layout.place(Role::OutputBias);
-        self.values[place].copy_from_slice(bias);
+        self.buffers.values_mut(place).copy_from_slice(bias);
     }
 
-    /// All values, for [`Encoder::restore`].
+    /// The values of all parameters, one behind the other.
+    ///
+    /// # Panics
+    ///
+    /// After a step that no [`Encoder::settle`] followed.
+    pub fn all_values(&self) -> &[f32] {
+        self.buffers.values()
+    }
+
+    /// A copy of [`Encoder::all_values`], for [`Encoder::restore`].
+    ///
+    /// # Panics
+    ///
+    /// After a step that no [`Encoder::settle`] followed.
     pub fn snapshot(&self) -> Vec<f32> {
-        self.values.clone()
+        self.all_values().to_vec()
     }
 
     /// Brings back all values, frozen ones too, to the same bits.
@@ -365,13 +406,17 @@ impl Encoder {
     ///
     /// When `values` is not as long as a snapshot.
     pub fn restore(&mut self, values: &[f32]) {
-        self.values.copy_from_slice(values);
+        self.buffers.restore(&self.cpu, values);
         self.repack(0);
     }
 
     /// The first and second moments of AdamW, both as long as a snapshot.
+    ///
+    /// # Panics
+    ///
+    /// After a step that no [`Encoder::settle`] followed.
     pub fn optimizer_state(&self) -> (&[f32], &[f32]) {
-        (&self.m, &self.v)
+        self.buffers.moments()
     }
 
     /// Brings back values and the optimizer's moments, so that training continues to the same bits.
@@ -380,13 +425,8 @@ impl Encoder {
     ///
     /// When one of them is not as long as a snapshot, or the encoder was loaded for prediction only.
     pub fn restore_state(&mut self, values: &[f32], m: &[f32], v: &[f32]) {
-        self.restore(values);
-        self.m.copy_from_slice(m);
-        self.v.copy_from_slice(v);
-    }
-
-    pub(crate) fn inference_only(&self) -> bool {
-        !self.purpose.trains
+        self.buffers.restore_state(values, m, v);
+        self.repack(0);
     }
 
     /// Packs the weights that lie at or behind `first_changed` again.
@@ -398,23 +438,8 @@ impl Encoder {
             .chain(layers)
             .chain(self.head.linears_mut());
         linears.for_each(|linear: &mut Linear| {
-            linear.repack(&self.cpu, &self.values, first_changed);
+            linear.repack(&self.cpu, self.buffers.values_but_words(), first_changed);
         });
-    }
-
-    fn pass<'a>(
-        &'a self,
-        batch: &'a TokenBatch,
-        dropout: Option<DropoutSeed>,
-        keeps: bool,
-    ) -> Pass<'a> {
-        Pass {
-            cpu: &self.cpu,
-            values: &self.values,
-            row_starts: batch.row_starts(),
-            dropout,
-            keeps,
-        }
     }
 
     fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Prediction>> {

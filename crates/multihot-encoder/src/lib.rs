@@ -7,10 +7,11 @@
 //!
 //! Start reading in `encoder.rs`; then `embeddings.rs`, `layer.rs` and `head.rs` in the order in
 //! which a token passes them. What the families differ in stands as data in `family.rs`, and all
-//! parameters lie in the flat buffers of `parameters.rs`.
+//! parameters lie in the flat buffers of `buffers.rs`, in the order of `parameters.rs`.
 #![forbid(unsafe_code)]
 
 mod batch;
+mod buffers;
 mod embeddings;
 mod encoder;
 mod error;
@@ -23,6 +24,7 @@ mod norm;
 mod optimizer;
 mod parameters;
 mod pass;
+mod word_rows;
 
 pub use batch::TokenBatch;
 pub use encoder::{Encoder, Freeze};

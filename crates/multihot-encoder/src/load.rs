@@ -7,6 +7,7 @@ use multihot_checkpoint::{
 };
 use multihot_kernels::{Cpu, Precision, random};
 
+use crate::buffers::Buffers;
 use crate::embeddings::Embeddings;
 use crate::encoder::{Encoder, Training};
 use crate::error::EncoderError;
@@ -71,7 +72,7 @@ impl Encoder {
     pub fn restart_output(&mut self, seed: u64) {
         for (index, spec) in self.layout.specs().iter().enumerate() {
             if matches!(spec.role, Role::OutputWeight | Role::OutputBias) {
-                let out = &mut self.values[self.layout.range(index)];
+                let out = self.buffers.values_mut(self.layout.range(index));
                 draw(&self.config, seed, index, spec, out);
             }
         }
@@ -91,7 +92,6 @@ fn build(
 ) -> Encoder {
     let traits = Traits::new(config.family, pooling);
     let layer = |index| Layer::new(&cpu, &config, traits, &layout, &values, index, purpose);
-    let learned = || vec![0.0; if purpose.trains { values.len() } else { 0 }];
     Encoder {
         embeddings: Embeddings::new(&cpu, &config, traits, &layout, &values, purpose),
         layers: (0..config.n_layers).map(layer).collect(),
@@ -99,9 +99,7 @@ fn build(
         pooling,
         n_labels,
         purpose,
-        gradients: learned(),
-        m: learned(),
-        v: learned(),
+        buffers: Buffers::new(values, &layout, !purpose.trains),
         first_trainable: 0,
         frozen_parts: 0,
         recomputes: false,
@@ -109,7 +107,6 @@ fn build(
         spare: Mutex::default(),
         config,
         layout,
-        values,
         cpu,
     }
 }

@@ -1,7 +1,7 @@
 //! One step of AdamW over the parameters that learn, in groups of learning rate and decay.
 
 use multihot_checkpoint::{ParameterSpec, Role};
-use multihot_kernels::{AdamW, adamw, sum_of_squares};
+use multihot_kernels::AdamW;
 
 use crate::encoder::Encoder;
 
@@ -18,7 +18,7 @@ pub struct StepPlan {
     pub beta1: f32,
     /// The share of the old second moment that stays.
     pub beta2: f32,
-    /// Added to the root of the second moment.
+    /// Added to the root of the second moment; above 0.
     pub epsilon: f32,
     /// What the learning rate is multiplied with from each layer to the one below it, and from the
     /// lowest to the embeddings; 1 for the same everywhere.
@@ -66,11 +66,15 @@ impl StepPlan {
 impl Encoder {
     /// The norm of the gradient over all parameters that learn.
     pub fn gradient_norm(&self) -> f64 {
-        sum_of_squares(&self.cpu, &self.gradients[self.first_trainable..]).sqrt()
+        let sum = self.buffers.sum_of_squares(&self.cpu, self.first_trainable);
+        sum.sqrt()
     }
 
     /// Moves the parameters that learn by one step along the gradients gathered so far, and returns
-    /// the gradients' norm before clipping. The gradients stay: see [`Encoder::zero_gradients`].
+    /// the gradients' norm before clipping. The gradients are used up: 0 afterwards.
+    ///
+    /// Rows of the word embedding without gradient wait until a batch touches them, or for
+    /// [`Encoder::settle`].
     ///
     /// A norm that is infinite or no number moves nothing: one such step would destroy every value.
     ///
@@ -79,26 +83,23 @@ impl Encoder {
     /// When the encoder was loaded for prediction only, or the step is 0.
     pub fn step(&mut self, plan: &StepPlan) -> f64 {
         assert!(
-            !self.inference_only(),
+            !self.buffers.inference_only(),
             "step: this encoder was loaded for prediction only"
         );
         let norm = self.gradient_norm();
         if !norm.is_finite() {
+            self.zero_gradients();
             return norm;
         }
         let gradient_scale = plan.gradient_scale(norm);
         for (index, spec) in self.layout.specs().iter().enumerate() {
-            let range = self.layout.range(index);
-            if range.start >= self.first_trainable {
+            let place = self.layout.range(index);
+            if place.start >= self.first_trainable {
                 let settings = plan.settings(spec, self.config.n_layers, gradient_scale);
-                let (values, gradients) = (
-                    &mut self.values[range.clone()],
-                    &self.gradients[range.clone()],
-                );
-                let (m, v) = (&mut self.m[range.clone()], &mut self.v[range]);
-                adamw(&self.cpu, &settings, values, gradients, m, v);
+                self.buffers.step(&self.cpu, place, &settings);
             }
         }
+        self.buffers.no_gradients();
         self.repack(self.first_trainable);
         norm
     }

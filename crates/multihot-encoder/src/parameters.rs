@@ -1,4 +1,4 @@
-//! All parameters of an encoder in one flat buffer, and where each lies in it.
+//! All parameters of an encoder, one behind the other, and where each lies in a flat buffer.
 
 use std::ops::Range;
 

@@ -62,7 +62,7 @@ const SITES: u32 = 6;
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
     pub(crate) cpu: &'a Cpu,
-    /// All parameters; see `parameters.rs`.
+    /// All parameters; see `buffers.rs` for which may be read.
     pub(crate) values: &'a [f32],
     /// Where each row starts among the tokens, and at last where the last one ends.
     pub(crate) row_starts: &'a [usize],

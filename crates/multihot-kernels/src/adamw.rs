@@ -13,7 +13,7 @@ pub struct AdamW {
     pub beta1: f32,
     /// The share of the old second moment that stays.
     pub beta2: f32,
-    /// Added to the root of the second moment.
+    /// Added to the root of the second moment; above 0.
     pub epsilon: f32,
     /// The share of a value, times the learning rate, that is taken off before the step.
     pub weight_decay: f32,
@@ -24,7 +24,7 @@ pub struct AdamW {
 }
 
 /// Moves `values` by one step of AdamW (Loshchilov and Hutter, 2019), with the equations of
-/// `torch.optim.AdamW`:
+/// `torch.optim.AdamW`, and uses the gradients up: they are 0 afterwards.
 ///
 /// ```text
 /// g = gradient_scale * gradients
@@ -34,14 +34,17 @@ pub struct AdamW {
 /// values -= learning_rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
 /// ```
 ///
+/// Everything is read and written once. For a table of which a step touches few rows, see
+/// [`adamw_rows`](crate::adamw_rows).
+///
 /// # Panics
 ///
-/// When the slices differ in length, or `step` is 0.
+/// When the slices differ in length, or as [`AdamW::factors`].
 pub fn adamw(
     cpu: &Cpu,
     settings: &AdamW,
     values: &mut [f32],
-    gradients: &[f32],
+    gradients: &mut [f32],
     m: &mut [f32],
     v: &mut [f32],
 ) {
@@ -52,13 +55,11 @@ pub fn adamw(
     );
     assert_eq!(values.len(), m.len(), "adamw: `m` differs in length");
     assert_eq!(values.len(), v.len(), "adamw: `v` differs in length");
-    assert!(settings.step > 0, "adamw: steps count from 1");
-    let factors = Factors::new(settings);
-    let (m, v) = (Chunks::new(m, CHUNK), Chunks::new(v, CHUNK));
+    let factors = settings.factors();
+    let [gradients, m, v] = [gradients, m, v].map(|slice| Chunks::new(slice, CHUNK));
     cpu.pool().for_each_chunk(values, CHUNK, |index, values| {
-        let gradients = &gradients[index * CHUNK..][..values.len()];
         // SAFETY: every index comes once.
-        let (m, v) = unsafe { (m.chunk(index), v.chunk(index)) };
+        let (gradients, m, v) = unsafe { (gradients.chunk(index), m.chunk(index), v.chunk(index)) };
         cpu.isa().run(Step {
             factors,
             values,
@@ -69,11 +70,12 @@ pub fn adamw(
     });
 }
 
-/// What the settings come to, the same for all values; worked out in `f64`.
-#[derive(Clone, Copy)]
-struct Factors {
+/// What the settings of one step come to, the same for all values; worked out in `f64`.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamWFactors {
     gradient_scale: f32,
-    keep: f32,
+    /// What the decay leaves of a value.
+    pub(crate) keep: f32,
     beta1: f32,
     one_minus_beta1: f32,
     beta2: f32,
@@ -83,72 +85,105 @@ struct Factors {
     epsilon: f32,
 }
 
-impl Factors {
-    fn new(settings: &AdamW) -> Factors {
+impl AdamW {
+    /// Works the settings out, to be used for several tables or later again.
+    ///
+    /// # Panics
+    ///
+    /// When `step` is 0, or `epsilon` is not above 0: a value without moments would become
+    /// no number.
+    pub fn factors(&self) -> AdamWFactors {
+        assert!(self.step > 0, "adamw: steps count from 1");
+        assert!(self.epsilon > 0.0, "adamw: `epsilon` is not above 0");
         let [rate, beta1, beta2, decay] = [
-            settings.learning_rate,
-            settings.beta1,
-            settings.beta2,
-            settings.weight_decay,
+            self.learning_rate,
+            self.beta1,
+            self.beta2,
+            self.weight_decay,
         ]
         .map(f64::from);
-        let step = settings.step as f64;
-        Factors {
-            gradient_scale: settings.gradient_scale,
+        let step = self.step as f64;
+        AdamWFactors {
+            gradient_scale: self.gradient_scale,
             keep: (1.0 - rate * decay) as f32,
-            beta1: settings.beta1,
+            beta1: self.beta1,
             one_minus_beta1: (1.0 - beta1) as f32,
-            beta2: settings.beta2,
+            beta2: self.beta2,
             one_minus_beta2: (1.0 - beta2) as f32,
             step_size: (rate / (1.0 - beta1.powf(step))) as f32,
             root_scale: (1.0 / (1.0 - beta2.powf(step)).sqrt()) as f32,
-            epsilon: settings.epsilon,
+            epsilon: self.epsilon,
         }
     }
 }
 
-struct Step<'a> {
-    factors: Factors,
-    values: &'a mut [f32],
-    gradients: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
+/// A value and its two moments.
+pub(crate) type State<T> = [T; 3];
+
+impl AdamWFactors {
+    /// One step of one value.
+    pub(crate) fn step(&self, [value, m, v]: State<f32>, gradient: f32) -> State<f32> {
+        let gradient = gradient * self.gradient_scale;
+        let m = self.beta1 * m + self.one_minus_beta1 * gradient;
+        let v = self.beta2 * v + self.one_minus_beta2 * gradient * gradient;
+        let step = self.step_size * m / (v.sqrt() * self.root_scale + self.epsilon);
+        [self.keep * value - step, m, v]
+    }
+
+    /// One step of a vector of values. Each lane's bits depend on what is in it and on nothing else.
+    #[inline(always)]
+    pub(crate) fn step_lanes<L: Lanes>(
+        &self,
+        lanes: L,
+        [value, m, v]: State<L::Vector>,
+        gradient: L::Vector,
+    ) -> State<L::Vector> {
+        let g = lanes.mul(gradient, lanes.splat(self.gradient_scale));
+        let m = lanes.mul(m, lanes.splat(self.beta1));
+        let m = lanes.mul_add(lanes.splat(self.one_minus_beta1), g, m);
+        let v = lanes.mul(v, lanes.splat(self.beta2));
+        let v = lanes.mul_add(lanes.mul(lanes.splat(self.one_minus_beta2), g), g, v);
+        let (root_scale, epsilon) = (lanes.splat(self.root_scale), lanes.splat(self.epsilon));
+        let below = lanes.mul_add(lanes.sqrt(v), root_scale, epsilon);
+        let step = lanes.div(lanes.mul(lanes.splat(self.step_size), m), below);
+        let kept = lanes.mul(value, lanes.splat(self.keep));
+        [lanes.sub(kept, step), m, v]
+    }
+}
+
+/// One step of values with their gradients, all four slices of one length.
+pub(crate) struct Step<'a> {
+    pub(crate) factors: AdamWFactors,
+    pub(crate) values: &'a mut [f32],
+    pub(crate) gradients: &'a mut [f32],
+    pub(crate) m: &'a mut [f32],
+    pub(crate) v: &'a mut [f32],
 }
 
 impl Kernel for Step<'_> {
     type Output = ();
 
     fn scalar(self) {
-        let f = self.factors;
-        for (i, value) in self.values.iter_mut().enumerate() {
-            let gradient = self.gradients[i] * f.gradient_scale;
-            let (m, v) = (&mut self.m[i], &mut self.v[i]);
-            *m = f.beta1 * *m + f.one_minus_beta1 * gradient;
-            *v = f.beta2 * *v + f.one_minus_beta2 * gradient * gradient;
-            *value = f.keep * *value - f.step_size * *m / (v.sqrt() * f.root_scale + f.epsilon);
+        let moments = self.m.iter_mut().zip(self.v);
+        for ((value, gradient), (m, v)) in self.values.iter_mut().zip(self.gradients).zip(moments) {
+            [*value, *m, *v] = self.factors.step([*value, *m, *v], *gradient);
+            *gradient = 0.0;
         }
     }
 
     #[inline(always)]
     fn fast<L: Lanes>(self, lanes: L) {
-        let f = self.factors;
-        let read = self.gradients.chunks(L::WIDTH);
-        let written = self.m.chunks_mut(L::WIDTH).zip(self.v.chunks_mut(L::WIDTH));
+        let read = self.gradients.chunks_mut(L::WIDTH);
+        let moments = self.m.chunks_mut(L::WIDTH).zip(self.v.chunks_mut(L::WIDTH));
         for ((values, gradients), (m_out, v_out)) in
-            self.values.chunks_mut(L::WIDTH).zip(read).zip(written)
+            self.values.chunks_mut(L::WIDTH).zip(read).zip(moments)
         {
-            let g = lanes.mul(lanes.load(gradients), lanes.splat(f.gradient_scale));
-            let m = lanes.mul(lanes.load(m_out), lanes.splat(f.beta1));
-            let m = lanes.mul_add(lanes.splat(f.one_minus_beta1), g, m);
-            let v = lanes.mul(lanes.load(v_out), lanes.splat(f.beta2));
-            let v = lanes.mul_add(lanes.mul(lanes.splat(f.one_minus_beta2), g), g, v);
-            let root = lanes.sqrt(v);
-            let below = lanes.mul_add(root, lanes.splat(f.root_scale), lanes.splat(f.epsilon));
-            let step = lanes.div(lanes.mul(lanes.splat(f.step_size), m), below);
-            let kept = lanes.mul(lanes.load(values), lanes.splat(f.keep));
-            lanes.store(lanes.sub(kept, step), values);
+            let state = [lanes.load(values), lanes.load(m_out), lanes.load(v_out)];
+            let [value, m, v] = self.factors.step_lanes(lanes, state, lanes.load(gradients));
+            lanes.store(value, values);
             lanes.store(m, m_out);
             lanes.store(v, v_out);
+            lanes.store(lanes.splat(0.0), gradients);
         }
     }
 }
@@ -207,7 +242,14 @@ mod tests {
                         step: i as u64 + 1,
                         ..settings
                     };
-                    adamw(&cpu, &settings, &mut value, &[*gradient], &mut m, &mut v);
+                    adamw(
+                        &cpu,
+                        &settings,
+                        &mut value,
+                        &mut [*gradient],
+                        &mut m,
+                        &mut v,
+                    );
                 }
                 let expected = reference(settings, &gradients);
                 let difference = (f64::from(value[0]) - expected).abs();
@@ -225,7 +267,7 @@ mod tests {
             &cpu,
             &SETTINGS,
             &mut values,
-            &[3.0, -0.01],
+            &mut [3.0, -0.01],
             &mut [0.0; 2],
             &mut [0.0; 2],
         );
@@ -236,15 +278,15 @@ mod tests {
     #[test]
     fn every_instruction_set_agrees_with_scalar_at_every_length() {
         let run = |cpu: &Cpu, len: usize| {
-            let gradients: Vec<f32> = (0..len).map(|i| (i as f32).sin()).collect();
+            let mut gradients: Vec<f32> = (0..len).map(|i| (i as f32).sin()).collect();
             let mut values: Vec<f32> = (0..len).map(|i| (i as f32).cos()).collect();
             let (mut m, mut v) = (vec![0.1; len], vec![0.2; len]);
             let settings = AdamW {
                 step: 7,
                 ..SETTINGS
             };
-            adamw(cpu, &settings, &mut values, &gradients, &mut m, &mut v);
-            [values, m, v].concat()
+            adamw(cpu, &settings, &mut values, &mut gradients, &mut m, &mut v);
+            [values, gradients, m, v].concat()
         };
         for isa in Isa::supported() {
             for len in (0..=67).chain([CHUNK - 1, CHUNK + 1]) {
@@ -256,6 +298,19 @@ mod tests {
                         "{isa}, length {len}, at {i}: {a} vs {e}"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_used_up() {
+        for isa in Isa::supported() {
+            let cpu = Cpu::new(isa, 2);
+            for len in (0..=67).chain([CHUNK - 1, CHUNK, CHUNK + 1]) {
+                let [mut values, mut gradients, mut m, mut v] =
+                    [0, 1, 2, 3].map(|x| vec![x as f32; len]);
+                adamw(&cpu, &SETTINGS, &mut values, &mut gradients, &mut m, &mut v);
+                assert!(gradients.iter().all(|&g| g == 0.0), "{isa}, length {len}");
             }
         }
     }
@@ -273,7 +328,7 @@ mod tests {
                 &cpu,
                 &settings,
                 &mut values,
-                &[0.0; 2],
+                &mut [0.0; 2],
                 &mut [0.0; 2],
                 &mut [0.0; 2],
             );

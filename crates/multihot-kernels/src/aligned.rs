@@ -26,6 +26,8 @@ unsafe impl Plain for i32 {}
 unsafe impl Plain for u8 {}
 // SAFETY: numbers of the machine.
 unsafe impl Plain for i8 {}
+// SAFETY: numbers of the machine.
+unsafe impl Plain for i16 {}
 // SAFETY: a transparent wrapper of `u16`.
 unsafe impl Plain for bf16 {}
 

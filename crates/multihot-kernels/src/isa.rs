@@ -115,6 +115,14 @@ impl Isa {
         self.0 == Level::Avx512Bf16
     }
 
+    /// Whether it multiplies bytes, or is the plain version, which does anything.
+    pub(crate) fn multiplies_bytes(self) -> bool {
+        matches!(
+            self.0,
+            Level::Scalar | Level::Avx2Vnni | Level::Avx512Vnni | Level::Avx512Bf16
+        )
+    }
+
     /// The name as `MULTIHOT_ISA` takes it.
     pub fn name(self) -> &'static str {
         self.0.name()

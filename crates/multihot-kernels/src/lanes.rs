@@ -156,4 +156,7 @@ pub(crate) trait Lanes: Copy {
     /// In each lane, `sum` plus the four products of an unsigned byte of `x` with a signed one of
     /// `y`, all of them exact.
     fn add_quads(self, x: Self::Words, y: Self::Words, sum: Self::Words) -> Self::Words;
+
+    /// In each lane, `sum` plus both products of a pair of whole numbers of 16 bits.
+    fn add_whole_pairs(self, x: Self::Words, y: Self::Words, sum: Self::Words) -> Self::Words;
 }

@@ -13,6 +13,7 @@
 
 mod activation;
 mod adamw;
+mod adamw_rows;
 mod add;
 mod aligned;
 mod arithmetic;
@@ -32,7 +33,8 @@ pub mod random;
 mod sum_of_squares;
 
 pub use activation::{Activation, activation, activation_backward};
-pub use adamw::{AdamW, adamw};
+pub use adamw::{AdamW, AdamWFactors, adamw};
+pub use adamw_rows::{AdamWTable, RowBehind, adamw_catch_up, adamw_rows};
 pub use add::add;
 pub use attention::{AttentionShape, attention, attention_backward};
 pub use cpu::Cpu;
@@ -42,7 +44,7 @@ pub use layer_norm::{KeptNorm, LayerNorm, NormGradient, layer_norm, layer_norm_b
 pub use linear::{Finish, PackedWeights, linear, linear_d_input, linear_d_weights};
 pub use numbers::{Numbers, NumbersMut, NumbersRef, Precision, round};
 pub use pool::Pool;
-pub use sum_of_squares::sum_of_squares;
+pub use sum_of_squares::{sum_of_squares, sum_of_squares_of_rows};
 
 /// How many values one task of an elementwise operation takes: 64 KiB, some microseconds of work.
 const CHUNK: usize = 16 * 1024;

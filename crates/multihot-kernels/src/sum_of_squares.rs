@@ -6,11 +6,31 @@ use crate::lanes::{Kernel, Lanes};
 /// Values summed in one go; the sums of these are added in order. Part of the result's bits.
 const PART: usize = 4096;
 
+/// Rows of a table that one task sums.
+const ROWS: usize = 64;
+
 /// The sum of `x * x`, the same to the bit at any number of threads.
 pub fn sum_of_squares(cpu: &Cpu, x: &[f32]) -> f64 {
     let mut sums = vec![0.0; x.len().div_ceil(PART)];
     cpu.pool().for_each_chunk(&mut sums, 4, |index, sums| {
         for (x, sum) in x[index * 4 * PART..].chunks(PART).zip(sums) {
+            *sum = cpu.isa().run(SumOfSquares { x });
+        }
+    });
+    sums.iter().sum()
+}
+
+/// The sum of `x * x` over `rows` of the table `x`, which is `[entries, width]`: row by row, in the
+/// order of `rows`, so that a row of zeros among them changes no bit.
+///
+/// # Panics
+///
+/// When a row is outside the table.
+pub fn sum_of_squares_of_rows(cpu: &Cpu, x: &[f32], width: usize, rows: &[u32]) -> f64 {
+    let mut sums = vec![0.0; rows.len()];
+    cpu.pool().for_each_chunk(&mut sums, ROWS, |index, sums| {
+        for (&row, sum) in rows[index * ROWS..].iter().zip(sums) {
+            let x = &x[row as usize * width..][..width];
             *sum = cpu.isa().run(SumOfSquares { x });
         }
     });
@@ -68,6 +88,30 @@ mod tests {
         for isa in Isa::supported() {
             let sums = [1, 2, 5].map(|threads| sum_of_squares(&Cpu::new(isa, threads), &x));
             assert!(sums.iter().all(|sum| *sum == sums[0]), "{isa}: {sums:?}");
+        }
+    }
+
+    #[test]
+    fn rows_without_values_change_no_bit_of_the_sum_over_rows() {
+        let (width, entries) = (37, 300);
+        let mut x: Vec<f32> = (0..width * entries).map(|i| (i as f32).sin()).collect();
+        let rows: Vec<u32> = (0..entries as u32).filter(|row| row % 3 == 1).collect();
+        for (row, x) in x.chunks_mut(width).enumerate() {
+            if row % 3 != 1 {
+                x.fill(0.0);
+            }
+        }
+        let all: Vec<u32> = (0..entries as u32).collect();
+        for isa in Isa::supported() {
+            for threads in [1, 2, 5] {
+                let cpu = Cpu::new(isa, threads);
+                let sum = sum_of_squares_of_rows(&cpu, &x, width, &rows);
+                assert_eq!(sum, sum_of_squares_of_rows(&cpu, &x, width, &all), "{isa}");
+                let apart: f64 = x.chunks(width).map(|x| sum_of_squares(&cpu, x)).sum();
+                assert_eq!(sum, apart, "{isa}, {threads} threads");
+            }
+            let cpu = Cpu::new(isa, 1);
+            assert_eq!(sum_of_squares_of_rows(&cpu, &x, width, &[]), 0.0);
         }
     }
 

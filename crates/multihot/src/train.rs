@@ -274,7 +274,9 @@ impl<'a> Run<'a> {
                 ));
                 break;
             }
-            let Some(train_loss) = self.epoch(epoch, observer)? else {
+            let train_loss = self.epoch(epoch, observer)?;
+            self.encoder.settle();
+            let Some(train_loss) = train_loss else {
                 return if self.progress.epochs.is_empty() {
                     Err(Error::StoppedEarly)
                 } else {
@@ -347,7 +349,6 @@ impl<'a> Run<'a> {
         let weights = self.plan.positive_weights.as_deref();
         let scale = 1.0 / known.max(1) as f32;
         let mut loss_sum = 0.0;
-        self.encoder.zero_gradients();
         for (micro_batch, rows) in micro_batches.iter().enumerate() {
             let batch = self.train_rows.batch(rows.iter().copied());
             let seed = DropoutSeed {

@@ -56,10 +56,10 @@ fn training_keeps_the_same_bits_at_any_thread_count() {
                 let logits = encoder
                     .forward_train(&batch, Some(seed))
                     .expect("the rows are fine");
-                encoder.zero_gradients();
                 encoder.backward(&tiny::d_loss(&logits));
                 encoder.step(&crate::training::plan(step));
             }
+            encoder.settle();
             bits(&encoder.snapshot())
         });
         assert!(one == three, "{family:?}");

@@ -7,3 +7,4 @@ mod parity;
 mod reference;
 mod tiny;
 mod training;
+mod waiting_rows;

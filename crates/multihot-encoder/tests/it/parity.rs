@@ -206,7 +206,6 @@ fn ten_steps_of_adamw_are_pytorchs() {
             golden.numbers("step_gradient_norms"),
         );
         for (step, (theirs, their_norm)) in (1..).zip(losses.iter().zip(norms)) {
-            encoder.zero_gradients();
             let logits = encoder
                 .forward_train(&golden.batch, None)
                 .expect("the rows are fine");

@@ -35,7 +35,7 @@ fn loss(encoder: &Encoder) -> f64 {
 }
 
 /// Whether a parameter stays under `freeze`, of two layers.
-fn stays(role: Role, freeze: Freeze) -> bool {
+pub fn stays(role: Role, freeze: Freeze) -> bool {
     let layers = match freeze {
         Freeze::None => return false,
         Freeze::Embeddings => 0,
@@ -68,7 +68,11 @@ fn what_is_frozen_stays_and_the_rest_learns_as_if_nothing_were() {
             encoder.freeze(freeze);
             accumulate(&mut encoder);
             let before = encoder.snapshot();
+            let gradients: Vec<Vec<f32>> = (0..encoder.parameters().len())
+                .map(|index| encoder.gradient(index).to_vec())
+                .collect();
             encoder.step(&plan(1));
+            encoder.settle();
             let mut start = 0;
             for (index, spec) in encoder.parameters().iter().enumerate() {
                 let (name, before) = (&spec.name, &before[start..start + spec.len()]);
@@ -76,13 +80,13 @@ fn what_is_frozen_stays_and_the_rest_learns_as_if_nothing_were() {
                 if stays(spec.role, freeze) {
                     assert!(encoder.values(index) == before, "{freeze:?}: {name} moved");
                     assert!(
-                        encoder.gradient(index).iter().all(|&g| g == 0.0),
+                        gradients[index].iter().all(|&g| g == 0.0),
                         "{freeze:?}: {name}"
                     );
                 } else {
                     assert!(encoder.values(index) != before, "{freeze:?}: {name} stayed");
                     assert!(
-                        encoder.gradient(index) == free.gradient(index),
+                        gradients[index] == free.gradient(index),
                         "{freeze:?}: {name}"
                     );
                 }
@@ -121,12 +125,31 @@ fn steps_lower_the_loss_in_every_family() {
             accumulate(&mut encoder);
             encoder.step(&plan(step));
         }
+        encoder.settle();
         assert!(
             loss(&encoder) < before - 0.1,
             "{family:?}: {before} to {}",
             loss(&encoder)
         );
     }
+}
+
+#[test]
+fn a_step_uses_the_gradients_up() {
+    let mut encoder = tiny::encoder(Family::Bert, Pooling::Cls, 2);
+    let zeros = |encoder: &Encoder| {
+        (0..encoder.parameters().len())
+            .all(|index| encoder.gradient(index).iter().all(|&g| g == 0.0))
+    };
+    assert!(zeros(&encoder));
+    accumulate(&mut encoder);
+    assert!(!zeros(&encoder));
+    encoder.step(&plan(1));
+    assert!(zeros(&encoder));
+    assert_eq!(encoder.gradient_norm(), 0.0);
+    accumulate(&mut encoder);
+    encoder.zero_gradients();
+    assert!(zeros(&encoder));
 }
 
 #[test]
@@ -139,6 +162,7 @@ fn a_gradient_that_is_no_number_moves_nothing() {
     let before = encoder.snapshot();
     assert!(encoder.step(&plan(1)).is_nan());
     assert_eq!(encoder.snapshot(), before);
+    assert_eq!(encoder.gradient_norm(), 0.0, "it is forgotten");
 }
 
 #[test]
@@ -149,6 +173,7 @@ fn training_goes_on_from_a_saved_state_to_the_same_bits() {
             accumulate(encoder);
             encoder.step(&plan(step));
         }
+        encoder.settle();
     };
     steps(&mut encoder, 1..=2);
     let values = encoder.snapshot();
@@ -172,6 +197,7 @@ fn a_restored_snapshot_gives_the_same_logits() {
     let (snapshot, before) = (encoder.snapshot(), loss(&encoder));
     accumulate(&mut encoder);
     encoder.step(&plan(1));
+    encoder.settle();
     assert_ne!(loss(&encoder), before);
     encoder.restore(&snapshot);
     assert_eq!(loss(&encoder), before);

@@ -238,6 +238,12 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
             _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
         }
     }
+
+    #[inline(always)]
+    fn add_whole_pairs(self, x: __m256i, y: __m256i, sum: __m256i) -> __m256i {
+        // SAFETY: `self` exists only where the instruction set does.
+        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(x, y)) }
+    }
 }
 
 /// The bits of `x`, the upper half rounded to the nearest bf16, the even one of two; NaN stays NaN.

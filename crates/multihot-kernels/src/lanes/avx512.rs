@@ -203,6 +203,12 @@ impl<const VNNI: bool, const BF16: bool> Lanes for Avx512<VNNI, BF16> {
             _mm512_add_epi32(sum, _mm512_add_epi32(even, odd))
         }
     }
+
+    #[inline(always)]
+    fn add_whole_pairs(self, x: __m512i, y: __m512i, sum: __m512i) -> __m512i {
+        // SAFETY: `self` exists only where the instruction set does.
+        unsafe { _mm512_add_epi32(sum, _mm512_madd_epi16(x, y)) }
+    }
 }
 
 /// The bits of `x`, the upper half rounded to the nearest bf16, the even one of two; NaN stays NaN.

@@ -198,4 +198,15 @@ impl Lanes for Neon {
             vreinterpretq_u32_s32(vmlaq_s32(sum, byte(vshrq_n_u32::<24>(x)), signed(y)))
         }
     }
+
+    #[inline(always)]
+    fn add_whole_pairs(self, x: uint32x4_t, y: uint32x4_t, sum: uint32x4_t) -> uint32x4_t {
+        // SAFETY: `self` exists only where NEON does.
+        unsafe {
+            let low = |words| vshrq_n_s32::<16>(vreinterpretq_s32_u32(vshlq_n_u32::<16>(words)));
+            let high = |words| vshrq_n_s32::<16>(vreinterpretq_s32_u32(words));
+            let sum = vmlaq_s32(vreinterpretq_s32_u32(sum), low(x), low(y));
+            vreinterpretq_u32_s32(vmlaq_s32(sum, high(x), high(y)))
+        }
+    }
 }

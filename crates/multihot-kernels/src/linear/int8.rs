@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use crate::aligned::Aligned;
-use crate::arithmetic::Int8;
+use crate::aligned::{Aligned, Plain};
+use crate::arithmetic::{Arithmetic, Int8, Int16};
 use crate::grid::Chunks;
 use crate::lanes::{Kernel, Lanes};
 use crate::multiply::{Panels, Strided, multiply_then, pack};
@@ -48,7 +48,7 @@ impl Quantized {
         Quantized {
             outputs,
             inputs,
-            panels: Aligned::room_for::<u32>(isa.panels_len::<Int8>(outputs, inputs)),
+            panels: Aligned::room_for::<u32>(panels_len(isa, outputs, inputs)),
             scales: vec![0.0; outputs],
             sums: vec![0; outputs],
         }
@@ -70,9 +70,12 @@ impl Quantized {
                 scales[0] = scale;
                 sums[0] = rounded.iter().map(|&v| i32::from(v)).sum();
             });
-        let len = cpu.isa().panels_len::<Int8>(outputs, inputs);
-        let out = &mut self.panels.numbers_mut()[..len];
-        pack::<Int8, i8>(cpu, Strided::rows(&rounded, inputs), outputs, inputs, out);
+        let out = &mut self.panels.numbers_mut()[..panels_len(cpu.isa(), outputs, inputs)];
+        let source = Strided::rows(&rounded[..], inputs);
+        match cpu.isa().multiplies_bytes() {
+            true => pack::<Int8, i8>(cpu, source, outputs, inputs, out),
+            false => pack::<Int16, i8>(cpu, source, outputs, inputs, out),
+        }
     }
 
     /// Hands `x Wᵀ` to `finish`, a part of a row at a time.
@@ -83,8 +86,23 @@ impl Quantized {
         rows: usize,
         finish: &(dyn Fn(usize, Range<usize>, &mut [f32]) + Sync),
     ) {
+        match cpu.isa().multiplies_bytes() {
+            true => self.multiply_in::<Int8>(cpu, x, rows, finish),
+            false => self.multiply_in::<Int16>(cpu, x, rows, finish),
+        }
+    }
+
+    fn multiply_in<A>(
+        &self,
+        cpu: &Cpu,
+        x: &[f32],
+        rows: usize,
+        finish: &(dyn Fn(usize, Range<usize>, &mut [f32]) + Sync),
+    ) where
+        A: Arithmetic<Unit = u32, Sum = i32, Element: Step>,
+    {
         let inputs = self.inputs;
-        let mut rounded = cpu.scratch::<u8>(rows * inputs);
+        let mut rounded = cpu.scratch::<A::Element>(rows * inputs);
         let mut row_scales = vec![RowScale::default(); rows];
         let all = Chunks::new(&mut row_scales, 1);
         cpu.pool()
@@ -104,7 +122,7 @@ impl Quantized {
             columns: self.outputs,
         };
         let a = Strided::rows(&rounded[..], inputs);
-        multiply_then::<Int8>(cpu, a, b, rows, &|row, columns, sums| {
+        multiply_then::<A>(cpu, a, b, rows, &|row, columns, sums| {
             let mut out = cpu.scratch::<f32>(sums.len());
             cpu.isa().run(Scale {
                 sums,
@@ -115,6 +133,33 @@ impl Quantized {
             });
             finish(row, columns, &mut out);
         });
+    }
+}
+
+/// How many units the weights' panels take.
+fn panels_len(isa: Isa, outputs: usize, inputs: usize) -> usize {
+    match isa.multiplies_bytes() {
+        true => isa.panels_len::<Int8>(outputs, inputs),
+        false => isa.panels_len::<Int16>(outputs, inputs),
+    }
+}
+
+/// What an activation's number of steps, 0 to 255, is kept in.
+trait Step: Plain {
+    fn from_f32(steps: f32) -> Self;
+}
+
+impl Step for u8 {
+    #[inline(always)]
+    fn from_f32(steps: f32) -> u8 {
+        steps as u8
+    }
+}
+
+impl Step for i16 {
+    #[inline(always)]
+    fn from_f32(steps: f32) -> i16 {
+        steps as i16
     }
 }
 
@@ -131,12 +176,12 @@ fn round_weights(w: &[f32], out: &mut [i8]) -> f32 {
 }
 
 /// Rounds one row of activations to whole steps from its least value, or 0, to its largest, or 0.
-struct RoundRow<'a> {
+struct RoundRow<'a, S> {
     x: &'a [f32],
-    out: &'a mut [u8],
+    out: &'a mut [S],
 }
 
-impl RoundRow<'_> {
+impl<S: Step> RoundRow<'_, S> {
     #[inline(always)]
     fn round(self, least: f32, largest: f32) -> RowScale {
         let scale = (largest - least) / STEPS;
@@ -144,7 +189,8 @@ impl RoundRow<'_> {
         let inverse = inverse.unwrap_or(0.0);
         let zero = (-least * inverse).round_ties_even();
         for (x, out) in self.x.iter().zip(self.out) {
-            *out = (x * inverse + zero).round_ties_even().clamp(0.0, STEPS) as u8;
+            let steps = (x * inverse + zero).round_ties_even();
+            *out = S::from_f32(steps.clamp(0.0, STEPS));
         }
         RowScale {
             // NaN and infinities are not rounded away: they reach the row's sums.
@@ -154,7 +200,7 @@ impl RoundRow<'_> {
     }
 }
 
-impl Kernel for RoundRow<'_> {
+impl<S: Step> Kernel for RoundRow<'_, S> {
     type Output = RowScale;
 
     fn scalar(self) -> RowScale {
@@ -241,7 +287,7 @@ mod tests {
                 // All below 0, all above, and both.
                 for shift in [-5.0, 0.0, 5.0] {
                     let x: Vec<f32> = values(1, len).iter().map(|x| x + shift).collect();
-                    let mut out = vec![7; len];
+                    let mut out = vec![7u8; len];
                     let RowScale { scale, zero } = isa.run(RoundRow {
                         x: &x,
                         out: &mut out,
@@ -263,7 +309,7 @@ mod tests {
     fn rows_that_are_constant_or_0_are_kept() {
         for isa in Isa::supported() {
             for (value, expected) in [(0.0, 0.0), (3.0, 3.0), (-3.0, -3.0), (1e-45, 0.0)] {
-                let mut out = [0; 20];
+                let mut out = [0i16; 20];
                 let row = isa.run(RoundRow {
                     x: &[value; 20],
                     out: &mut out,
@@ -288,7 +334,7 @@ mod tests {
                     x[place] = odd;
                     let row = isa.run(RoundRow {
                         x: &x,
-                        out: &mut [0; 19],
+                        out: &mut [0u8; 19],
                     });
                     assert!(!row.scale.is_finite(), "{isa}: {odd} at {place}: {row:?}");
                 }

@@ -129,20 +129,20 @@ impl Checkpoint {
     /// Writes the state after an epoch: beside the old one, then exchanged.
     pub(super) fn save(&self, run: &Run<'_>) -> Result<(), Error> {
         let next = NewFolder::create(&self.folder, true)?;
-        let values = run.encoder.snapshot();
+        let values = run.encoder.all_values();
         let (m, v) = run.encoder.optimizer_state();
         let shape = [values.len()];
         save::write_safetensors(
             &next.path().join("state.safetensors"),
             &[
-                ("values", &shape, &values),
+                ("values", &shape, values),
                 ("m", &shape, m),
                 ("v", &shape, v),
             ],
         )?;
         let best = next.path().join("best.safetensors");
         if run.progress.best_epoch() as usize == run.progress.epochs.len() {
-            save::write_safetensors(&best, &[("values", &shape, &values)])?;
+            save::write_safetensors(&best, &[("values", &shape, values)])?;
         } else {
             let old = self.folder.join("best.safetensors");
             std::fs::copy(&old, &best).map_err(Error::io(&old))?;

@@ -24,7 +24,7 @@ class Multihot:
     def precisions(self, command):
         """The precisions that `multihot COMMAND` of this build knows."""
         text = process.run([self.binary, command, "--help"]).stdout
-        option = re.search(r"--precision <.*?(?=\n +--)", text, re.DOTALL)
+        option = re.search(r"--precision <.*?(?=\n +--|\Z)", text, re.DOTALL)
         return set(re.findall(r"\b(?:f32|bf16|int8)\b", option[0])) if option else {"f32"}
 
     def train(self, task, precision, out):

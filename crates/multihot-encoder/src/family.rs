@@ -57,6 +57,13 @@ impl Traits {
     }
 }
 
+impl Traits {
+    /// Whether the other tokens of the last layer's output are read by nobody.
+    pub(crate) fn head_reads_first_token(self) -> bool {
+        matches!(self.head, HeadKind::FirstToken { .. })
+    }
+}
+
 fn first_token_head(family: Family) -> HeadKind {
     let (drops_input, activation) = match family {
         Family::Bert => (false, Activation::Tanh),

@@ -95,7 +95,8 @@ impl Head {
             .chain([&mut self.output])
     }
 
-    /// From the tokens `x`, `[tokens, width]`, to `kept.logits`, `[rows, n_labels]`.
+    /// From `x`, the first tokens, `[rows, width]`, or for the mean all of them, `[tokens, width]`, to
+    /// `kept.logits`, `[rows, n_labels]`.
     pub(crate) fn forward(&self, pass: Pass<'_>, x: &[f32], kept: &mut HeadActivations) {
         kept.pooled.resize(pass.rows() * self.width, 0.0);
         self.pool(pass, x, &mut kept.pooled);
@@ -180,32 +181,26 @@ impl Head {
 
     /// One vector a row: its first token's, or the mean over its tokens.
     fn pool(&self, pass: Pass<'_>, x: &[f32], pooled: &mut [f32]) {
-        let rows = pass
-            .row_starts
-            .windows(2)
-            .zip(pooled.chunks_exact_mut(self.width));
-        for (ends, pooled) in rows {
-            let tokens = &x[ends[0] * self.width..ends[1] * self.width];
-            match self.pooling {
-                RowPooling::First => pooled.copy_from_slice(&tokens[..self.width]),
-                RowPooling::Mean => mean(tokens, pooled),
-            }
+        if let RowPooling::First = self.pooling {
+            return pooled.copy_from_slice(x);
+        }
+        let rows = pass.row_starts.windows(2);
+        for (ends, pooled) in rows.zip(pooled.chunks_exact_mut(self.width)) {
+            mean(&x[ends[0] * self.width..ends[1] * self.width], pooled);
         }
     }
 
     fn pool_backward(&self, pass: Pass<'_>, d_pooled: &[f32], d_x: &mut Vec<f32>) {
-        d_x.clear();
+        if let RowPooling::First = self.pooling {
+            return d_pooled.clone_into(d_x);
+        }
         d_x.resize(pass.tokens() * self.width, 0.0);
-        for (ends, d_pooled) in pass
-            .row_starts
-            .windows(2)
-            .zip(d_pooled.chunks_exact(self.width))
-        {
-            let d_tokens = &mut d_x[ends[0] * self.width..ends[1] * self.width];
-            match self.pooling {
-                RowPooling::First => d_tokens[..self.width].copy_from_slice(d_pooled),
-                RowPooling::Mean => mean_backward(d_pooled, d_tokens),
-            }
+        let rows = pass.row_starts.windows(2);
+        for (ends, d_pooled) in rows.zip(d_pooled.chunks_exact(self.width)) {
+            mean_backward(
+                d_pooled,
+                &mut d_x[ends[0] * self.width..ends[1] * self.width],
+            );
         }
     }
 

@@ -6,7 +6,7 @@ mod backward;
 use multihot_checkpoint::{LayerRole, ModelConfig, Role};
 use multihot_kernels::{
     Activation, AttentionShape, Cpu, Dropout, Finish, Numbers, NumbersMut, NumbersRef, Precision,
-    attention, round,
+    Queries, attention, round,
 };
 
 pub(crate) use backward::LayerGradients;
@@ -22,6 +22,8 @@ pub(crate) struct Layer {
     index: usize,
     n_heads: usize,
     head_dim: usize,
+    /// Whose output something above reads.
+    queries: Queries,
     activation: Activation,
     attention_dropout: f32,
     /// After attention's output layer.
@@ -120,6 +122,25 @@ pub(crate) fn operand<'a>(
     }
 }
 
+/// Turns `[tokens, width]` into `[rows, width]`: the first token of each row.
+fn keep_first_tokens(pass: Pass<'_>, hidden: &mut Vec<f32>) {
+    let width = hidden.len() / pass.tokens().max(1);
+    for (row, &start) in pass.row_starts[..pass.rows()].iter().enumerate() {
+        hidden.copy_within(start * width..(start + 1) * width, row * width);
+    }
+    hidden.truncate(pass.rows() * width);
+}
+
+/// The other way round for gradients: 0 for all tokens but the first of each row.
+fn spread_to_first_tokens(pass: Pass<'_>, d_first: &[f32], d_hidden: &mut Vec<f32>) {
+    let width = d_first.len() / pass.rows().max(1);
+    d_hidden.clear();
+    d_hidden.resize(pass.tokens() * width, 0.0);
+    for (start, d) in pass.row_starts.iter().zip(d_first.chunks_exact(width)) {
+        d_hidden[start * width..][..width].copy_from_slice(d);
+    }
+}
+
 impl Layer {
     pub(crate) fn new(
         cpu: &Cpu,
@@ -131,6 +152,7 @@ impl Layer {
         purpose: Purpose,
     ) -> Self {
         use LayerRole as In;
+        let is_last = index + 1 == config.n_layers;
         let role = |role| Role::Layer(index, role);
         let linear = |weight, bias| {
             let place = layout.pair(role(weight), role(bias));
@@ -149,6 +171,10 @@ impl Layer {
             index,
             n_heads: config.n_heads,
             head_dim: config.hidden_size / config.n_heads,
+            queries: match is_last && traits.head_reads_first_token() {
+                true => Queries::First,
+                false => Queries::All,
+            },
             activation: family::activation(config),
             attention_dropout: config.attention_dropout,
             attention_output_dropout: if drops_attention_output {
@@ -177,8 +203,9 @@ impl Layer {
         .into_iter()
     }
 
-    /// Takes the tokens in `stream.hidden`, `[tokens, width]`, to what comes out of the layer. `x` is
-    /// `hidden` as products read it, `kept.output` becomes the same for the next layer.
+    /// Takes the tokens in `stream.hidden`, `[tokens, width]`, to what comes out of the layer: the
+    /// same, or `[rows, width]` where only the rows' first tokens are read above. `x` is `hidden` as
+    /// products read it, `kept.output` becomes the same for the next layer.
     pub(crate) fn forward(
         &self,
         pass: Pass<'_>,
@@ -201,6 +228,9 @@ impl Layer {
         let out = kept.qkv.resize(3 * hidden.len());
         self.qkv
             .forward(pass, operand(pass, x, hidden), Finish::Store { out });
+        if self.queries == Queries::First {
+            keep_first_tokens(pass, hidden);
+        }
         let log_sum_exp = pass.keeps.then(|| {
             kept.log_sum_exp.resize(hidden.len() / self.head_dim, 0.0);
             &mut kept.log_sum_exp[..]
@@ -234,7 +264,7 @@ impl Layer {
             sum,
             activated,
         } = stream;
-        let len = pass.tokens() * self.intermediate.outputs();
+        let len = hidden.len() / self.output.outputs() * self.intermediate.outputs();
         let activate = Finish::Activate {
             function: self.activation,
             y: pass.keeps.then(|| kept.intermediate.resize(len)),
@@ -258,6 +288,7 @@ impl Layer {
             row_starts: pass.row_starts,
             n_heads: self.n_heads,
             head_dim: self.head_dim,
+            queries: self.queries,
         }
     }
 

@@ -179,6 +179,7 @@ fn attention_forward(bencher: Bencher<'_, '_>, case: (usize, usize, usize)) {
         row_starts: &row_starts,
         n_heads: 12,
         head_dim,
+        queries: Queries::All,
     };
     let qkv = numbers(&cpu, Precision::F32, 1, rows * len * 36 * head_dim);
     let mut out = numbers(&cpu, Precision::F32, 2, rows * len * 12 * head_dim);
@@ -196,6 +197,7 @@ fn attention_gradient(bencher: Bencher<'_, '_>, case: (usize, usize, usize)) {
         row_starts: &row_starts,
         n_heads: 12,
         head_dim,
+        queries: Queries::All,
     };
     let qkv = numbers(&cpu, Precision::F32, 1, rows * len * 36 * head_dim);
     let mut out = vec![0.0; rows * len * 12 * head_dim];

@@ -25,6 +25,17 @@ pub struct AttentionShape<'a> {
     pub n_heads: usize,
     /// The width of one head.
     pub head_dim: usize,
+    /// Which tokens ask.
+    pub queries: Queries,
+}
+
+/// Which tokens of a row attend to its tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queries {
+    /// Every one.
+    All,
+    /// The first one: all that a head reads which looks at first tokens only.
+    First,
 }
 
 impl AttentionShape<'_> {
@@ -50,6 +61,14 @@ impl AttentionShape<'_> {
         self.row_starts.last().copied().unwrap_or(0)
     }
 
+    /// How many tokens ask, in all rows.
+    fn n_queries(&self) -> usize {
+        match self.queries {
+            Queries::All => self.tokens(),
+            Queries::First => self.row_starts.len().saturating_sub(1),
+        }
+    }
+
     /// How many pairs of a row and a head there are: the unit of work.
     fn parts(&self) -> usize {
         self.row_starts.len().saturating_sub(1) * self.n_heads
@@ -58,10 +77,20 @@ impl AttentionShape<'_> {
     /// The pair of number `index`, in `qkv`.
     fn part<'q, E>(&self, qkv: &'q [E], dropout: Option<Dropout>, index: usize) -> Part<'q, E> {
         let (row, head) = (index / self.n_heads, index % self.n_heads);
+        let (first, len) = (
+            self.row_starts[row],
+            self.row_starts[row + 1] - self.row_starts[row],
+        );
+        let (first_query, n_queries) = match self.queries {
+            Queries::All => (first, len),
+            Queries::First => (row, len.min(1)),
+        };
         Part {
             qkv,
-            first: self.row_starts[row],
-            len: self.row_starts[row + 1] - self.row_starts[row],
+            first,
+            len,
+            first_query,
+            n_queries,
             head,
             n_heads: self.n_heads,
             head_dim: self.head_dim,
@@ -74,8 +103,9 @@ impl AttentionShape<'_> {
 /// `out = softmax(Q Kᵀ / sqrt(head_dim)) V` for every row and head (Vaswani and others, 2017).
 ///
 /// `qkv` is `[tokens, 3 * width]`: queries, keys and values side by side, each `[n_heads, head_dim]`;
-/// `out` is `[tokens, width]`, of the same number type. `dropout` acts on the probabilities. `log_sum_exp`, for
-/// [`attention_backward`], gets the logarithm of every softmax's denominator: `[tokens, n_heads]`.
+/// `out` is `[queries, width]`, of the same number type, with a row for each token that asks.
+/// `dropout` acts on the probabilities. `log_sum_exp`, for [`attention_backward`], gets the
+/// logarithm of every softmax's denominator: `[queries, n_heads]`.
 ///
 /// Without dropout, a row's result depends on no other row.
 ///
@@ -106,6 +136,7 @@ fn forward<E: Element>(
 ) {
     let out = E::all_of_mut("attention", out);
     let (tokens, width, n_heads) = (shape.tokens(), shape.width(), shape.n_heads);
+    let n_queries = shape.n_queries();
     assert_eq!(
         qkv.len(),
         tokens * 3 * width,
@@ -113,15 +144,15 @@ fn forward<E: Element>(
     );
     assert_eq!(
         out.len(),
-        tokens * width,
-        "attention: `out` is not [tokens, width]"
+        n_queries * width,
+        "attention: `out` is not [queries, width]"
     );
     let log_sum_exp = log_sum_exp.map(|log_sum_exp| {
         let len = log_sum_exp.len();
         assert_eq!(
             len,
-            tokens * n_heads,
-            "attention: `log_sum_exp` is not [tokens, n_heads]"
+            n_queries * n_heads,
+            "attention: `log_sum_exp` is not [queries, n_heads]"
         );
         Grid::new(log_sum_exp, n_heads)
     });
@@ -129,7 +160,7 @@ fn forward<E: Element>(
     let out = Grid::new(out, width);
     cpu.pool().run(shape.parts(), &|index| {
         let part = shape.part(qkv, dropout, index);
-        let (rows, head) = (part.first..part.first + part.len, part.head);
+        let (rows, head) = (part.queries(), part.head);
         let columns = head * part.head_dim..(head + 1) * part.head_dim;
         // SAFETY: no other task has this row and this head.
         let out = unsafe { out.rectangle(rows.clone(), columns) };
@@ -146,7 +177,8 @@ fn forward<E: Element>(
     });
 }
 
-/// The gradient of [`attention`] by `qkv`: overwrites `d_qkv`, of the same number type.
+/// The gradient of [`attention`] by `qkv`: overwrites `d_qkv`, of the same number type. Tokens that
+/// do not ask get a query's gradient of 0.
 ///
 /// The probabilities are worked out again from `log_sum_exp`. With `P` the probabilities, `M` the
 /// factors of dropout (1 without) and `D = d_out Vᵀ * M`: `d_v = (P * M)ᵀ d_out`,
@@ -195,16 +227,17 @@ fn backward<E: Element>(
         qkv.len(),
         "attention: `d_qkv` is not [tokens, 3 * width]"
     );
+    let n_queries = shape.n_queries();
     assert_eq!(
         d_out.len(),
-        tokens * width,
-        "attention: `d_out` is not [tokens, width]"
+        n_queries * width,
+        "attention: `d_out` is not [queries, width]"
     );
     let len = log_sum_exp.len();
     assert_eq!(
         len,
-        tokens * shape.n_heads,
-        "attention: `log_sum_exp` is not [tokens, n_heads]"
+        n_queries * shape.n_heads,
+        "attention: `log_sum_exp` is not [queries, n_heads]"
     );
     let dropout = active(dropout);
     let d_qkv = Grid::new(d_qkv, 3 * width);
@@ -215,6 +248,7 @@ fn backward<E: Element>(
         let mut scratch = cpu.scratch::<f32>(3 * size);
         let (d_q, rest) = scratch.split_at_mut(size);
         let (d_k, d_v) = rest.split_at_mut(size);
+        d_q[part.n_queries * part.head_dim..].fill(0.0);
         cpu.isa().run(Backward {
             cpu,
             part,
@@ -266,6 +300,10 @@ struct Part<'a, E> {
     first: usize,
     /// The row's count of tokens.
     len: usize,
+    /// Where the row's first query stands among all queries.
+    first_query: usize,
+    /// How many of the row's tokens ask, from the first one on.
+    n_queries: usize,
     head: usize,
     n_heads: usize,
     head_dim: usize,
@@ -314,9 +352,14 @@ impl<'a, E: Element> Part<'a, E> {
         }
     }
 
-    /// The gradients of the outputs, one row a token.
+    /// Where the row's queries stand among all queries.
+    fn queries(&self) -> Range<usize> {
+        self.first_query..self.first_query + self.n_queries
+    }
+
+    /// The gradients of the outputs, one row a query.
     fn d_outs<'d>(&self, d_out: &'d [f32]) -> Strided<'d> {
-        let start = self.first * self.width() + self.head * self.head_dim;
+        let start = self.first_query * self.width() + self.head * self.head_dim;
         let values = d_out.get(start..).unwrap_or(&[]);
         Strided {
             values,
@@ -394,20 +437,25 @@ impl<'a, E: Element> Part<'a, E> {
         }
     }
 
-    /// The gradient of token `i`'s output.
+    /// The gradient of query `i`'s output.
     fn d_out<'d>(&self, d_out: &'d [f32], i: usize) -> &'d [f32] {
-        &d_out[(self.first + i) * self.width() + self.head * self.head_dim..][..self.head_dim]
+        let start = (self.first_query + i) * self.width() + self.head * self.head_dim;
+        &d_out[start..][..self.head_dim]
     }
 
-    /// Where query `i` stands in `[tokens, n_heads]`.
+    /// Where query `i` stands in `[queries, n_heads]`.
     fn query_index(&self, i: usize) -> usize {
-        (self.first + i) * self.n_heads + self.head
+        (self.first_query + i) * self.n_heads + self.head
     }
 
-    /// Which probabilities of query `i` are dropped.
+    /// Which probabilities of query `i` are dropped: the same ones whichever tokens ask.
     fn mask(&self, i: usize) -> Option<Mask> {
-        self.dropout
-            .map(|dropout| Mask::new(dropout, self.query_index(i) as u64))
+        self.dropout.map(|dropout| {
+            Mask::new(
+                dropout,
+                ((self.first + i) * self.n_heads + self.head) as u64,
+            )
+        })
     }
 }
 
@@ -437,7 +485,7 @@ impl<E: Element> Kernel for Forward<'_, E> {
         let part = self.part;
         let mut p = self.cpu.scratch(part.len);
         let mut mixed = self.cpu.scratch(part.head_dim);
-        for i in 0..part.len {
+        for i in 0..part.n_queries {
             let log_sum_exp = probabilities(&part, i, &mut p);
             if let Some(all) = &mut self.log_sum_exp {
                 all.row(i)[0] = log_sum_exp;
@@ -460,7 +508,7 @@ impl<E: Element> Kernel for Forward<'_, E> {
         let isa = self.cpu.isa();
         let keys_len = isa.panels_len::<F32>(part.len, part.head_dim);
         let values_len = isa.panels_len::<F32>(part.head_dim, part.len);
-        let block = QUERIES.min(part.len);
+        let block = QUERIES.min(part.n_queries);
         let block_len = block * part.head_dim;
         let len = keys_len + values_len + block * part.len + 2 * block_len;
         let mut scratch = self.cpu.scratch(len);
@@ -470,8 +518,8 @@ impl<E: Element> Kernel for Forward<'_, E> {
         let (mixed, scores) = rest.split_at_mut(block_len);
         let keys = part.pack_by_token(lanes, part.keys(), keys);
         let values = part.pack_by_column(lanes, part.values(), values);
-        for first in (0..part.len).step_by(QUERIES) {
-            let rows = first..part.len.min(first + QUERIES);
+        for first in (0..part.n_queries).step_by(QUERIES) {
+            let rows = first..part.n_queries.min(first + QUERIES);
             let scores = &mut scores[..rows.len() * part.len];
             part.copy_queries(lanes, rows.clone(), queries);
             let a = Strided::rows(&queries[..rows.len() * part.head_dim], part.head_dim);
@@ -567,7 +615,7 @@ impl<E: Element> Kernel for Backward<'_, E> {
         }
         let mut scratch = self.cpu.scratch(2 * part.len);
         let (p, d) = scratch.split_at_mut(part.len);
-        for i in 0..part.len {
+        for i in 0..part.n_queries {
             let d_out = part.d_out(self.d_out, i);
             let log_sum_exp = self.log_sum_exp[part.query_index(i)];
             let mask = part.mask(i);
@@ -601,8 +649,8 @@ impl<E: Element> Kernel for Backward<'_, E> {
             values: part.pack_by_token(lanes, part.values(), values),
             keys_by_column: part.pack_by_column(lanes, part.keys(), keys_by_column),
         };
-        for first in (0..part.len).step_by(QUERIES) {
-            let rows = first..part.len.min(first + QUERIES);
+        for first in (0..part.n_queries).step_by(QUERIES) {
+            let rows = first..part.n_queries.min(first + QUERIES);
             self.block(lanes, &panels, rows);
         }
     }
@@ -788,6 +836,7 @@ mod tests {
                         row_starts: &row_starts,
                         n_heads,
                         head_dim,
+                        queries: Queries::All,
                     };
                     for dropout in DROPOUTS {
                         check_forward(&cpu, shape, dropout);
@@ -820,6 +869,7 @@ mod tests {
                 row_starts: &[0, 3],
                 n_heads: 1,
                 head_dim: 1,
+                queries: Queries::All,
             };
             // Scores of up to 1e6, whose exponentials are infinite.
             let qkv = [1e3, 1e3, 1.0, 1e3, -1e3, 2.0, -1e3, 0.0, 3.0];
@@ -839,6 +889,7 @@ mod tests {
             row_starts: &row_starts,
             n_heads,
             head_dim,
+            queries: Queries::All,
         };
         let qkv = values(1, shape.tokens() * 3 * width);
         for isa in Isa::supported() {
@@ -876,6 +927,7 @@ mod tests {
                     row_starts: &row_starts,
                     n_heads,
                     head_dim,
+                    queries: Queries::All,
                 };
                 for dropout in DROPOUTS {
                     check_gradient(&cpu, shape, dropout);
@@ -946,6 +998,7 @@ mod tests {
             row_starts: &row_starts,
             n_heads: 2,
             head_dim: 17,
+            queries: Queries::All,
         };
         let (tokens, width) = (shape.tokens(), shape.width());
         let (qkv, d_out) = (values(1, tokens * 3 * width), values(2, tokens * width));
@@ -990,6 +1043,7 @@ mod tests {
             row_starts: &row_starts,
             n_heads: 2,
             head_dim: 24,
+            queries: Queries::All,
         };
         let (tokens, width) = (shape.tokens(), shape.width());
         let (qkv, d_out) = (values(1, tokens * 3 * width), values(2, tokens * width));
@@ -1003,5 +1057,70 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn first_tokens_alone_get_what_they_get_among_all() {
+        let row_starts = starts(&[1, 20, 0, 49, 100]);
+        let (n_heads, head_dim) = (2, 17);
+        let all = AttentionShape {
+            row_starts: &row_starts,
+            n_heads,
+            head_dim,
+            queries: Queries::All,
+        };
+        // A row without tokens has no query, and its place is left alone.
+        let first = AttentionShape {
+            queries: Queries::First,
+            ..all
+        };
+        let (tokens, width, rows) = (all.tokens(), all.width(), row_starts.len() - 1);
+        let (qkv, d_first) = (values(1, tokens * 3 * width), values(2, rows * width));
+        for isa in Isa::supported() {
+            let cpu = Cpu::new(isa, 2);
+            for dropout in DROPOUTS {
+                let (mut out, mut lse) = (vec![0.0; tokens * width], vec![0.0; tokens * n_heads]);
+                run_forward(&cpu, all, &qkv, dropout, &mut out, Some(&mut lse));
+                let mut out_first = vec![0.0; rows * width];
+                let mut lse_first = vec![0.0; rows * n_heads];
+                run_forward(
+                    &cpu,
+                    first,
+                    &qkv,
+                    dropout,
+                    &mut out_first,
+                    Some(&mut lse_first),
+                );
+                let mut d_out = vec![0.0; tokens * width];
+                for (row, ends) in row_starts.windows(2).enumerate() {
+                    if ends[0] == ends[1] {
+                        continue;
+                    }
+                    let (narrow, wide) = (row * width..(row + 1) * width, ends[0] * width);
+                    let expected = &out[wide..wide + width];
+                    assert_eq!(&out_first[narrow.clone()], expected, "{isa}, row {row}");
+                    d_out[wide..wide + width].copy_from_slice(&d_first[narrow]);
+                }
+                let (mut d_all, mut d_qkv) = (vec![0.0; qkv.len()], vec![0.0; qkv.len()]);
+                run_backward(&cpu, all, &qkv, &lse, &d_out, dropout, &mut d_all);
+                run_backward(&cpu, first, &qkv, &lse_first, &d_first, dropout, &mut d_qkv);
+                for (i, (a, e)) in d_qkv.iter().zip(&d_all).enumerate() {
+                    assert!((a - e).abs() < 1e-6, "{isa}, at {i}: {a}, {e}");
+                }
+            }
+        }
+    }
+
+    fn run_backward(
+        cpu: &Cpu,
+        shape: AttentionShape<'_>,
+        qkv: &[f32],
+        log_sum_exp: &[f32],
+        d_out: &[f32],
+        dropout: Option<Dropout>,
+        d_qkv: &mut [f32],
+    ) {
+        let (x, d_x) = (NumbersRef::F32(qkv), NumbersMut::F32(d_qkv));
+        attention_backward(cpu, shape, x, log_sum_exp, d_out, dropout, d_x);
     }
 }

@@ -36,7 +36,7 @@ pub use activation::{Activation, activation, activation_backward};
 pub use adamw::{AdamW, AdamWFactors, adamw};
 pub use adamw_rows::{AdamWTable, RowBehind, adamw_catch_up, adamw_rows};
 pub use add::add;
-pub use attention::{AttentionShape, attention, attention_backward};
+pub use attention::{AttentionShape, Queries, attention, attention_backward};
 pub use cpu::Cpu;
 pub use dropout::Dropout;
 pub use isa::{ISA_VARIABLE, Isa, IsaError, Level};

@@ -1,8 +1,8 @@
 //! The gradients of a layer: the steps of its forward pass from the last to the first.
 
-use multihot_kernels::{Finish, Numbers, NumbersRef, Precision, attention_backward};
+use multihot_kernels::{Finish, Numbers, NumbersRef, Precision, Queries, attention_backward};
 
-use super::{Layer, LayerActivations};
+use super::{Layer, LayerActivations, spread_to_first_tokens};
 use crate::pass::Pass;
 
 /// Gradients on their way through a layer. One set serves all layers in turn.
@@ -11,6 +11,8 @@ pub(crate) struct LayerGradients {
     pub(crate) d_hidden: Vec<f32>,
     /// Of the sum before a norm.
     d_sum: Vec<f32>,
+    /// The same with a place for each token, where it had one for each row.
+    d_spread: Vec<f32>,
     /// Of what was added to the input in that sum.
     d_added: Numbers,
     /// The output of the activation function, worked out again.
@@ -26,6 +28,7 @@ impl LayerGradients {
         Self {
             d_hidden: Vec::new(),
             d_sum: Vec::new(),
+            d_spread: Vec::new(),
             d_added: numbers(),
             activated: numbers(),
             d_intermediate: numbers(),
@@ -53,9 +56,17 @@ impl Layer {
         self.qkv
             .backward_parameters(pass, x, d.d_qkv.view(), gradients);
         if needs_input {
+            let past_attention = match self.queries {
+                Queries::All => &d.d_sum,
+                Queries::First => {
+                    spread_to_first_tokens(pass, &d.d_sum, &mut d.d_spread);
+                    &d.d_spread
+                }
+            };
+            d.d_hidden.resize(past_attention.len(), 0.0);
             let add = Finish::AddTo {
                 dropout: None,
-                x: &d.d_sum,
+                x: past_attention,
                 out: &mut d.d_hidden,
             };
             self.qkv.backward_input(pass, d.d_qkv.view(), add);

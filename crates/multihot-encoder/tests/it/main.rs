@@ -4,6 +4,7 @@ mod gradients;
 mod invariance;
 mod loading;
 mod parity;
+mod precision;
 mod reference;
 mod tiny;
 mod training;

@@ -110,18 +110,17 @@ pub fn cpu(threads: usize) -> Arc<Cpu> {
     Arc::new(Cpu::new(isa, threads))
 }
 
-/// A random model of `family`, its head included.
+/// A random model of `family`, its head included, to be trained in `f32`.
 pub fn encoder(family: Family, pooling: Pooling, threads: usize) -> Encoder {
+    encoder_for(Purpose::TRAIN_F32, family, pooling, threads)
+}
+
+/// The same for another purpose.
+pub fn encoder_for(purpose: Purpose, family: Family, pooling: Pooling, threads: usize) -> Encoder {
     let (_dir, folder) = folder(&config(family));
-    let (mut encoder, _) = Encoder::load(
-        &folder,
-        N_LABELS,
-        pooling,
-        1,
-        cpu(threads),
-        Purpose::TRAIN_F32,
-    )
-    .expect("it loads");
+    let cpu = cpu(threads);
+    let (mut encoder, _) =
+        Encoder::load(&folder, N_LABELS, pooling, 1, cpu, purpose).expect("it loads");
     let values = values(encoder.config(), pooling);
     encoder.restore(&values);
     encoder

@@ -190,10 +190,10 @@ impl Buffers {
         }
     }
 
-    /// Replaces all values; the moments stay.
-    pub(crate) fn restore(&mut self, cpu: &Cpu, values: &[f32]) {
+    /// All values, to be replaced; the moments stay.
+    pub(crate) fn all_values_mut(&mut self, cpu: &Cpu) -> &mut [f32] {
         self.settle(cpu);
-        self.values.copy_from_slice(values);
+        &mut self.values
     }
 
     /// Replaces all values and moments.

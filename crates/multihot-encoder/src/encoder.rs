@@ -406,8 +406,15 @@ impl Encoder {
     ///
     /// When `values` is not as long as a snapshot.
     pub fn restore(&mut self, values: &[f32]) {
-        self.buffers.restore(&self.cpu, values);
+        self.restore_with(|own| own.copy_from_slice(values));
+    }
+
+    /// The same without a second copy in memory: `read` writes over all values. Returns what it
+    /// returns; what it left half written is taken up too.
+    pub fn restore_with<T>(&mut self, read: impl FnOnce(&mut [f32]) -> T) -> T {
+        let outcome = read(self.buffers.all_values_mut(&self.cpu));
         self.repack(0);
+        outcome
     }
 
     /// The first and second moments of AdamW, both as long as a snapshot.

@@ -160,7 +160,7 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
         checkpoint.resume(&mut run)?;
     }
     let interrupted = run.epochs(&checkpoint, observer)?;
-    let dev = run.restore_best(&checkpoint, observer)?;
+    let dev = run.restore_best(interrupted, &checkpoint, observer)?;
     let text_column = &job.table.text_column;
     let stored = Stored::new(&parts.labels, text_column, run.shifts, &run.plan);
     write::model(out, &origin, &run.encoder, &stored, &run.progress.epochs)?;
@@ -386,10 +386,16 @@ impl<'a> Run<'a> {
     /// Brings the best epoch's parameters back and shifts the output bias for saving.
     fn restore_best(
         &mut self,
+        interrupted: bool,
         checkpoint: &Checkpoint,
         observer: &mut dyn Observer,
     ) -> Result<Evaluation, Error> {
-        checkpoint.restore_best(&mut self.encoder)?;
+        // The parameters of an epoch that has just ended are still there.
+        let is_here =
+            !interrupted && self.progress.best_epoch() as usize == self.progress.epochs.len();
+        if !is_here {
+            checkpoint.restore_best(&mut self.encoder)?;
+        }
         let dev = self.evaluate_dev()?;
         let cells = &self.parts.dev.cells;
         if let Some(advice) = guard::collapse(&dev, cells, self.plan.pooling) {

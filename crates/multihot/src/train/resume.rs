@@ -119,7 +119,11 @@ impl Checkpoint {
         }
         let file = Weights::open_safetensors(&self.folder.join("state.safetensors"))?;
         let n = run.encoder.optimizer_state().0.len();
-        let read = |name: &str| read_flat(&file, name, n).map_err(&differs);
+        let read = |name: &str| {
+            let mut out = vec![0.0; n];
+            read_flat(&file, name, &mut out).map_err(&differs)?;
+            Ok::<_, Error>(out)
+        };
         run.encoder
             .restore_state(&read("values")?, &read("m")?, &read("v")?);
         run.progress = state.progress;
@@ -161,31 +165,28 @@ impl Checkpoint {
     /// Puts the best epoch's parameters into `encoder`.
     pub(super) fn restore_best(&self, encoder: &mut Encoder) -> Result<(), Error> {
         let file = Weights::open_safetensors(&self.folder.join("best.safetensors"))?;
-        let n = encoder.optimizer_state().0.len();
-        let values = read_flat(&file, "values", n).map_err(|what| Error::ResumeDiffers {
-            checkpoint: self.folder.clone(),
-            what,
-        })?;
-        encoder.restore(&values);
-        Ok(())
+        let read = |values: &mut [f32]| read_flat(&file, "values", values);
+        encoder
+            .restore_with(read)
+            .map_err(|what| Error::ResumeDiffers {
+                checkpoint: self.folder.clone(),
+                what,
+            })
     }
 
-    /// Removes the state of a training that has ended.
     pub(super) fn remove(&self) -> Result<(), Error> {
         std::fs::remove_dir_all(&self.folder).map_err(Error::io(&self.folder))
     }
 }
 
-/// The `n` values of tensor `name`, or what is wrong with it.
-fn read_flat(file: &Weights, name: &str, n: usize) -> Result<Vec<f32>, String> {
+/// Reads tensor `name` to `out`, or says what is wrong with it.
+fn read_flat(file: &Weights, name: &str, out: &mut [f32]) -> Result<(), String> {
     let tensor = file
         .get(name)
         .ok_or_else(|| format!("layout: `{name}` is missing"))?;
-    let mut values = vec![0.0; n];
     tensor
-        .read_into(&mut values)
-        .map_err(|error| format!("encoder ({error})"))?;
-    Ok(values)
+        .read_into(out)
+        .map_err(|error| format!("encoder ({error})"))
 }
 
 /// The first choice in which two plans differ, with both values.

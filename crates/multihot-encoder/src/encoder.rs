@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use multihot_checkpoint::{ModelConfig, ParameterSpec, Pooling, Role};
-use multihot_kernels::{Cpu, Numbers, Precision};
+use multihot_kernels::{Cpu, Numbers, Precision, Work};
 
 use crate::batch::TokenBatch;
 use crate::embeddings::{EmbeddingActivations, EmbeddingGradients, Embeddings};
@@ -269,6 +269,7 @@ impl Encoder {
 
     /// Sets the gradients to 0, for the next step.
     pub fn zero_gradients(&mut self) {
+        let _time = self.cpu.record(Work::Gradients);
         // Those of frozen parts are 0 already, and large.
         let trainable = self.gradients.get_mut(self.first_trainable..);
         trainable.unwrap_or_default().fill(0.0);

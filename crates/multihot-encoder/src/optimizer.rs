@@ -1,7 +1,9 @@
 //! One step of AdamW over the parameters that learn, in groups of learning rate and decay.
 
+use std::sync::Arc;
+
 use multihot_checkpoint::{ParameterSpec, Role};
-use multihot_kernels::{AdamW, adamw, sum_of_squares};
+use multihot_kernels::{AdamW, Work, adamw, sum_of_squares};
 
 use crate::encoder::Encoder;
 
@@ -82,6 +84,8 @@ impl Encoder {
             !self.inference_only(),
             "step: this encoder was loaded for prediction only"
         );
+        let cpu = Arc::clone(&self.cpu);
+        let _time = cpu.record(Work::Optimizer);
         let norm = self.gradient_norm();
         if !norm.is_finite() {
             return norm;

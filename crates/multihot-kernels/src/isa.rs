@@ -115,6 +115,14 @@ impl Isa {
         self.0 == Level::Avx512Bf16
     }
 
+    /// Whether it multiplies bytes faster than `f32`.
+    pub fn multiplies_int8(self) -> bool {
+        matches!(
+            self.0,
+            Level::Avx2Vnni | Level::Avx512Vnni | Level::Avx512Bf16
+        )
+    }
+
     /// The name as `MULTIHOT_ISA` takes it.
     pub fn name(self) -> &'static str {
         self.0.name()

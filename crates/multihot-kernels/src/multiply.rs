@@ -10,7 +10,7 @@ use crate::aligned::Plain;
 use crate::arithmetic::{Arithmetic, From};
 use crate::grid::{Grid, Rectangle};
 use crate::lanes::{Kernel, Lanes};
-use crate::{Cpu, Isa, Level};
+use crate::{Cpu, Isa, Level, Work};
 
 /// The columns of a panel of the plain version.
 const SCALAR_COLUMNS: usize = 8;
@@ -250,6 +250,7 @@ pub(crate) fn pack<A: From<S>, S: Plain>(
     depth: usize,
     out: &mut [A::Unit],
 ) {
+    let _time = cpu.record(Work::Packing);
     let isa = cpu.isa();
     assert_eq!(
         out.len(),

@@ -12,7 +12,7 @@ use crate::arithmetic::Int8;
 use crate::grid::Chunks;
 use crate::lanes::{Kernel, Lanes};
 use crate::multiply::{Panels, Strided, multiply_then, pack};
-use crate::{Cpu, Isa};
+use crate::{Cpu, Isa, Work};
 
 /// The largest weight: symmetric, so that 0 is 0.
 const LARGEST: f32 = 127.0;
@@ -87,6 +87,7 @@ impl Quantized {
         let mut rounded = cpu.scratch::<u8>(rows * inputs);
         let mut row_scales = vec![RowScale::default(); rows];
         let all = Chunks::new(&mut row_scales, 1);
+        let rounding = cpu.record(Work::Copying);
         cpu.pool()
             .for_each_chunk(&mut rounded, ROWS * inputs.max(1), |task, rounded| {
                 for (i, rounded) in rounded.chunks_mut(inputs).enumerate() {
@@ -98,6 +99,7 @@ impl Quantized {
                     row_scale[0] = found;
                 }
             });
+        drop(rounding);
         let b = Panels {
             units: self.panels.numbers(),
             depth: inputs,

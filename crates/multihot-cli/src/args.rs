@@ -1,9 +1,13 @@
 //! The command line.
 
+mod bench;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use multihot::{Family, Format, Freeze, Pooling, ReadOptions, Schedule};
+
+pub use bench::BenchArgs;
 
 /// Several yes/no questions about each text, answered by a fine-tuned encoder.
 #[derive(Debug, Parser)]
@@ -26,6 +30,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Say what a table, an encoder folder or a model folder is, and what is odd about it
     Inspect(InspectArgs),
+    /// Measure this machine, and what a model makes of it
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -10,6 +10,7 @@ use multihot::{Cpu, Isa};
 use crate::args::{Args, Command, MachineArgs};
 use crate::exit::{Outcome, Usage};
 
+mod bench;
 mod evaluate;
 mod inspect;
 mod predict;
@@ -26,6 +27,7 @@ pub fn run(command: &Command) -> Result<Outcome> {
         Command::Evaluate(args) => evaluate::evaluate(args, out),
         Command::Predict(args) => predict::predict(args, out),
         Command::Inspect(args) => inspect::inspect(args, out),
+        Command::Bench(args) => bench::bench(args, out),
         Command::Completions { shell } => {
             // Straight into `out`, a write that fails would be a panic.
             let mut script = Vec::new();
@@ -38,7 +40,12 @@ pub fn run(command: &Command) -> Result<Outcome> {
 
 /// The threads and the instruction set to compute with.
 fn cpu(machine: &MachineArgs) -> Result<Arc<Cpu>> {
-    if let Some(threads) = machine.threads
+    cpu_with(machine.threads)
+}
+
+/// The same with this number of threads, or one a core.
+fn cpu_with(threads: Option<usize>) -> Result<Arc<Cpu>> {
+    if let Some(threads) = threads
         && !(1..=MOST_THREADS).contains(&threads)
     {
         let message = format!("`--threads` is {threads}; expected 1 to {MOST_THREADS}");
@@ -51,7 +58,7 @@ fn cpu(machine: &MachineArgs) -> Result<Arc<Cpu>> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Arc::new(Cpu::new(
         Isa::detect()?,
-        machine.threads.unwrap_or_else(cores),
+        threads.unwrap_or_else(cores),
     )))
 }
 

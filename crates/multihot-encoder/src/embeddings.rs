@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use multihot_checkpoint::{ModelConfig, Role};
-use multihot_kernels::{Cpu, Dropout, NumbersRef, Precision, dropout, embedding};
+use multihot_kernels::{Cpu, Dropout, NumbersRef, Precision, Work, dropout, embedding};
 
 use crate::batch::TokenBatch;
 use crate::family::{Positions, Traits};
@@ -101,6 +101,7 @@ impl Embeddings {
         kept: &mut EmbeddingActivations,
         out: &mut Vec<f32>,
     ) {
+        let _time = pass.cpu.record(Work::Embedding);
         self.number_tokens(batch, kept);
         self.sum_tables(pass, batch, kept);
         let normed = match self.projection {
@@ -148,6 +149,7 @@ impl Embeddings {
         d: &mut EmbeddingGradients,
         gradients: &mut [f32],
     ) {
+        let _time = pass.cpu.record(Work::Embedding);
         let d_normed = match &self.projection {
             Some(projection) => {
                 let (x, d_out) = (NumbersRef::F32(&kept.normed), NumbersRef::F32(d_output));

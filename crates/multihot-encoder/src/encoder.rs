@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use multihot_checkpoint::{ModelConfig, ParameterSpec, Pooling, Role};
-use multihot_kernels::{Cpu, Numbers, Precision};
+use multihot_kernels::{Cpu, Numbers, Precision, Work};
 
 use crate::batch::TokenBatch;
 use crate::buffers::Buffers;
@@ -283,6 +283,7 @@ impl Encoder {
 
     /// Sets the gradients to 0. After [`Encoder::step`] they are.
     pub fn zero_gradients(&mut self) {
+        let _time = self.cpu.record(Work::Gradients);
         // Those of frozen parts are 0 already, and large.
         let trainable = self.first_trainable..self.layout.len();
         self.buffers.forget_gradients(trainable);

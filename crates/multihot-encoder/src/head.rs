@@ -2,7 +2,7 @@
 
 use multihot_checkpoint::{ModelConfig, Role};
 use multihot_kernels::{
-    Activation, Cpu, Dropout, NumbersRef, activation, activation_backward, dropout,
+    Activation, Cpu, Dropout, NumbersRef, Work, activation, activation_backward, dropout,
 };
 
 use crate::family::{HeadKind, Traits};
@@ -98,6 +98,7 @@ impl Head {
     /// From `x`, the first tokens, `[rows, width]`, or for the mean all of them, `[tokens, width]`, to
     /// `kept.logits`, `[rows, n_labels]`.
     pub(crate) fn forward(&self, pass: Pass<'_>, x: &[f32], kept: &mut HeadActivations) {
+        let _time = pass.cpu.record(Work::Head);
         kept.pooled.resize(pass.rows() * self.width, 0.0);
         self.pool(pass, x, &mut kept.pooled);
         dropout::apply(
@@ -132,6 +133,7 @@ impl Head {
         d: &mut HeadGradients,
         gradients: &mut [f32],
     ) {
+        let _time = pass.cpu.record(Work::Head);
         match &self.dense {
             Some(dense) => self.dense_backward(pass, dense, kept, d_logits, d, gradients),
             None => {

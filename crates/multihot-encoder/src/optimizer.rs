@@ -1,7 +1,9 @@
 //! One step of AdamW over the parameters that learn, in groups of learning rate and decay.
 
+use std::sync::Arc;
+
 use multihot_checkpoint::{ParameterSpec, Role};
-use multihot_kernels::AdamW;
+use multihot_kernels::{AdamW, Work};
 
 use crate::encoder::Encoder;
 
@@ -86,6 +88,8 @@ impl Encoder {
             !self.buffers.inference_only(),
             "step: this encoder was loaded for prediction only"
         );
+        let cpu = Arc::clone(&self.cpu);
+        let _time = cpu.record(Work::Optimizer);
         let norm = self.gradient_norm();
         if !norm.is_finite() {
             self.zero_gradients();

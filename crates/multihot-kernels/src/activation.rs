@@ -5,7 +5,7 @@ use std::f32::consts::FRAC_1_SQRT_2;
 use crate::lanes::functions::{erf, exp, tanh};
 use crate::lanes::{Kernel, Lanes};
 use crate::numbers::Element;
-use crate::{CHUNK, Cpu};
+use crate::{CHUNK, Cpu, Work};
 
 /// A function applied to every element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,7 @@ const NORMAL_DENSITY: f32 = 0.398_942_3;
 ///
 /// When `x` and `out` differ in length.
 pub fn activation(cpu: &Cpu, function: Activation, x: &[f32], out: &mut [f32]) {
+    let _time = cpu.record(Work::Activation);
     assert_eq!(
         x.len(),
         out.len(),
@@ -61,6 +62,7 @@ pub fn activation_backward(
     d_out: &[f32],
     d_x: &mut [f32],
 ) {
+    let _time = cpu.record(Work::Activation);
     assert_eq!(
         x.len(),
         d_out.len(),

@@ -2,7 +2,7 @@
 
 use crate::grid::Chunks;
 use crate::lanes::{Kernel, Lanes};
-use crate::{CHUNK, Cpu};
+use crate::{CHUNK, Cpu, Work};
 
 /// The settings of one step of [`adamw()`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +48,7 @@ pub fn adamw(
     m: &mut [f32],
     v: &mut [f32],
 ) {
+    let _time = cpu.record(Work::Optimizer);
     assert_eq!(
         values.len(),
         gradients.len(),

@@ -1,7 +1,7 @@
 //! Addition of one slice to another.
 
 use crate::lanes::{Kernel, Lanes};
-use crate::{CHUNK, Cpu};
+use crate::{CHUNK, Cpu, Work};
 
 /// Adds `x` to `out`, element by element.
 ///
@@ -9,6 +9,7 @@ use crate::{CHUNK, Cpu};
 ///
 /// When `x` and `out` differ in length.
 pub fn add(cpu: &Cpu, x: &[f32], out: &mut [f32]) {
+    let _time = cpu.record(Work::Copying);
     assert_eq!(x.len(), out.len(), "add: `x` and `out` differ in length");
     cpu.pool().for_each_chunk(out, CHUNK, |index, out| {
         let x = &x[index * CHUNK..][..out.len()];

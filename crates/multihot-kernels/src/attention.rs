@@ -11,7 +11,7 @@ use crate::lanes::functions::exp;
 use crate::lanes::{Kernel, Lanes};
 use crate::multiply::{Begin, Multiply, Pack, Panels, Strided};
 use crate::numbers::{Element, Round};
-use crate::{Cpu, Dropout, NumbersMut, NumbersRef};
+use crate::{Cpu, Dropout, NumbersMut, NumbersRef, Work};
 
 /// How many queries are worked on at a time: whole tiles, whose scores fit the second cache.
 const QUERIES: usize = 48;
@@ -120,6 +120,7 @@ pub fn attention(
     out: NumbersMut<'_>,
     log_sum_exp: Option<&mut [f32]>,
 ) {
+    let _time = cpu.record(Work::Attention);
     match qkv {
         NumbersRef::F32(qkv) => forward::<f32>(cpu, shape, qkv, dropout, out, log_sum_exp),
         NumbersRef::Bf16(qkv) => forward::<bf16>(cpu, shape, qkv, dropout, out, log_sum_exp),
@@ -196,6 +197,7 @@ pub fn attention_backward(
     dropout: Option<Dropout>,
     d_qkv: NumbersMut<'_>,
 ) {
+    let _time = cpu.record(Work::AttentionBackward);
     match qkv {
         NumbersRef::F32(qkv) => {
             backward::<f32>(cpu, shape, qkv, log_sum_exp, d_out, dropout, d_qkv);

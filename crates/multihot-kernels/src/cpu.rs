@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 use crate::aligned::{Aligned, Plain};
+use crate::breakdown::Recorder;
 use crate::{Isa, Pool};
 
 /// An instruction set, threads, and memory that operations use again.
@@ -12,6 +13,7 @@ pub struct Cpu {
     isa: Isa,
     pool: Pool,
     spare: Mutex<Vec<Aligned>>,
+    recorder: Recorder,
 }
 
 impl Cpu {
@@ -21,6 +23,7 @@ impl Cpu {
             isa,
             pool: Pool::new(threads),
             spare: Mutex::new(Vec::new()),
+            recorder: Recorder::default(),
         }
     }
 
@@ -37,6 +40,10 @@ impl Cpu {
     /// How many threads there are, the caller's included.
     pub fn threads(&self) -> usize {
         self.pool.threads()
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// `len` values to scribble on; what they hold is left over from earlier use.

@@ -2,7 +2,7 @@
 //! key drops the same elements.
 
 use crate::lanes::{Kernel, Lanes};
-use crate::{Cpu, random};
+use crate::{Cpu, Work, random};
 
 /// Which share of elements to drop, and which ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +32,7 @@ pub fn apply(cpu: &Cpu, dropout: Option<Dropout>, width: usize, x: &mut [f32]) {
     let Some(dropout) = active(dropout) else {
         return;
     };
+    let _time = cpu.record(Work::Dropout);
     cpu.pool()
         .for_each_chunk(x, ROWS * width.max(1), |task, x| {
             for (i, x) in x.chunks_mut(width).enumerate() {

@@ -1,8 +1,8 @@
 //! Rows of a table, looked up and added; and their gradients, added back.
 
-use crate::Cpu;
 use crate::add::Add;
 use crate::grid::Grid;
+use crate::{Cpu, Work};
 
 /// How many tokens one task looks up.
 const TOKENS: usize = 64;
@@ -16,6 +16,7 @@ const COLUMNS: usize = 64;
 ///
 /// When `out` is not `[ids.len(), width]`, or an id is outside the table.
 pub fn gather_add(cpu: &Cpu, table: &[f32], width: usize, ids: &[u32], out: &mut [f32]) {
+    let _time = cpu.record(Work::Embedding);
     assert_eq!(
         out.len(),
         ids.len() * width,
@@ -45,6 +46,7 @@ pub fn scatter_add(
     skip: Option<u32>,
     d_table: &mut [f32],
 ) {
+    let _time = cpu.record(Work::Embedding);
     assert_eq!(
         d_out.len(),
         ids.len() * width,

@@ -115,6 +115,11 @@ impl Isa {
         self.0 == Level::Avx512Bf16
     }
 
+    /// Whether it multiplies 8 bits faster than `f32`, be it in 16.
+    pub fn multiplies_int8(self) -> bool {
+        !matches!(self.0, Level::Scalar | Level::Neon)
+    }
+
     /// Whether it multiplies bytes, or is the plain version, which does anything.
     pub(crate) fn multiplies_bytes(self) -> bool {
         matches!(

@@ -6,7 +6,7 @@ use crate::dropout::{Drop, Dropout, Mask, active};
 use crate::grid::Chunks;
 use crate::lanes::{Kernel, Lanes};
 use crate::numbers::{Element, Round};
-use crate::{Cpu, NumbersMut, NumbersRef};
+use crate::{Cpu, NumbersMut, NumbersRef, Work};
 
 /// How many rows one task normalises.
 const ROWS: usize = 16;
@@ -51,6 +51,7 @@ pub fn layer_norm(
     operand: Option<NumbersMut<'_>>,
     kept: Option<KeptNorm<'_>>,
 ) {
+    let _time = cpu.record(Work::LayerNorm);
     let is_bf16 = |numbers: &NumbersMut<'_>| matches!(numbers, NumbersMut::Bf16(_));
     let kept_type = kept.as_ref().map(|kept| &kept.normal);
     match operand.as_ref().or(kept_type).is_some_and(is_bf16) {
@@ -139,6 +140,7 @@ pub fn layer_norm_backward(
     d_weight: &mut [f32],
     d_bias: &mut [f32],
 ) {
+    let _time = cpu.record(Work::LayerNorm);
     match from.normal {
         NumbersRef::F32(normal) => {
             backward::<f32>(cpu, normal, from, d_x, d_term, d_weight, d_bias);

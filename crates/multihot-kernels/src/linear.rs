@@ -12,7 +12,7 @@ use crate::arithmetic::{Bf16, F32};
 use crate::lanes::{Kernel, Lanes};
 use crate::multiply::{Begin, Panels, Strided, multiply, multiply_then, pack};
 use crate::numbers::Element;
-use crate::{Cpu, Isa, NumbersRef, Precision};
+use crate::{Cpu, Isa, NumbersRef, Precision, Work};
 use finish::Prepared;
 use int8::Quantized;
 
@@ -89,6 +89,7 @@ impl PackedWeights {
     ///
     /// When `w` has another length than before, or `cpu` another instruction set.
     pub fn repack(&mut self, cpu: &Cpu, w: &[f32]) {
+        let _time = cpu.record(Work::Packing);
         self.assert_packed_for(cpu);
         let (outputs, inputs) = (self.outputs, self.inputs);
         assert_eq!(
@@ -174,6 +175,7 @@ pub fn linear(
     bias: Option<&[f32]>,
     finish: Finish<'_>,
 ) {
+    let _time = cpu.record(Work::Linear);
     w.assert_packed_for(cpu);
     let rows = rows("linear", x.len(), w.inputs);
     if let Some(bias) = bias {
@@ -231,6 +233,7 @@ pub fn linear_d_input(
     values: &[f32],
     finish: Finish<'_>,
 ) {
+    let _time = cpu.record(Work::LinearDInput);
     w.assert_packed_for(cpu);
     let (outputs, inputs) = (w.outputs, w.inputs);
     let rows = rows("linear_d_input", d_out.len(), outputs);
@@ -295,6 +298,7 @@ pub fn linear_d_weights(
     d_w: &mut [f32],
     d_bias: Option<&mut [f32]>,
 ) {
+    let _time = cpu.record(Work::LinearDWeights);
     let rows = rows("linear_d_weights", d_out.len(), outputs);
     assert_eq!(
         x.len(),

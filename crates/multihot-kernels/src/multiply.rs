@@ -10,7 +10,7 @@ use crate::aligned::Plain;
 use crate::arithmetic::{Arithmetic, From};
 use crate::grid::{Grid, Rectangle};
 use crate::lanes::{Kernel, Lanes};
-use crate::{Cpu, Isa, Level};
+use crate::{Cpu, Isa, Level, Work};
 
 /// The columns of a panel of the plain version.
 const SCALAR_COLUMNS: usize = 8;
@@ -250,6 +250,7 @@ pub(crate) fn pack<A: From<S>, S: Plain>(
     depth: usize,
     out: &mut [A::Unit],
 ) {
+    let _time = cpu.record(Work::Packing);
     let isa = cpu.isa();
     assert_eq!(
         out.len(),
@@ -285,7 +286,7 @@ pub(crate) struct Multiply<'a, A: Arithmetic> {
 /// Whether a tile can read `a` where it is.
 #[inline(always)]
 fn reads_in_place<A: Arithmetic>(a: Strided<'_, A::Element>, depth: usize) -> bool {
-    A::GROUP == 1 || (a.k_step == 1 && depth % A::GROUP == 0)
+    A::GROUP == 1 || (a.k_step == 1 && depth.is_multiple_of(A::GROUP))
 }
 
 /// How many units [`Multiply`] copies of `rows` rows: none where it reads them in place.
@@ -593,14 +594,16 @@ pub(crate) fn multiply<A: Arithmetic>(
     });
 }
 
-/// Hands the sums of `rows` rows to `finish` while they are in the cache: a row's number, which of
-/// its columns, and their sums. Every sum comes once.
+/// Takes sums while they are in the cache: a row's number, which of its columns, and their sums.
+pub(crate) type TakeSums<'a, S> = &'a (dyn Fn(usize, Range<usize>, &mut [S]) + Sync);
+
+/// Hands the sums of `rows` rows to `finish`. Every sum comes once.
 pub(crate) fn multiply_then<A: Arithmetic>(
     cpu: &Cpu,
     a: Strided<'_, A::Element>,
     b: Panels<'_, A::Unit>,
     rows: usize,
-    finish: &(dyn Fn(usize, Range<usize>, &mut [A::Sum]) + Sync),
+    finish: TakeSums<'_, A::Sum>,
 ) {
     for_each_task(cpu, rows, b.columns, &|rows, columns| {
         let mut sums = cpu.scratch::<A::Sum>(rows.len() * columns.len());

@@ -4,7 +4,7 @@ use half::bf16;
 
 use crate::aligned::Plain;
 use crate::lanes::{Kernel, Lanes};
-use crate::{CHUNK, Cpu};
+use crate::{CHUNK, Cpu, Work};
 
 /// The number type that matrices are multiplied in. Sums are always `f32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +136,7 @@ impl NumbersMut<'_> {
 ///
 /// When `x` and `out` differ in length.
 pub fn round(cpu: &Cpu, x: &[f32], out: NumbersMut<'_>) {
+    let _time = cpu.record(Work::Copying);
     assert_eq!(x.len(), out.len(), "round: `x` and `out` differ in length");
     match out {
         NumbersMut::F32(out) => round_to(cpu, x, out),

@@ -1,7 +1,7 @@
 //! The sum of squares, for norms of gradients.
 
-use crate::Cpu;
 use crate::lanes::{Kernel, Lanes};
+use crate::{Cpu, Work};
 
 /// Values summed in one go; the sums of these are added in order. Part of the result's bits.
 const PART: usize = 4096;
@@ -11,6 +11,7 @@ const ROWS: usize = 64;
 
 /// The sum of `x * x`, the same to the bit at any number of threads.
 pub fn sum_of_squares(cpu: &Cpu, x: &[f32]) -> f64 {
+    let _time = cpu.record(Work::Gradients);
     let mut sums = vec![0.0; x.len().div_ceil(PART)];
     cpu.pool().for_each_chunk(&mut sums, 4, |index, sums| {
         for (x, sum) in x[index * 4 * PART..].chunks(PART).zip(sums) {

@@ -29,6 +29,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
 mod classifier;
 mod error;
 pub mod inspect;
@@ -39,6 +40,7 @@ pub mod scores;
 mod stored;
 pub mod train;
 
+pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, Scores, THRESHOLD};
 pub use error::Error;
 pub use metrics::Evaluation;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use multihot_checkpoint::save::NewFolder;
 use multihot_checkpoint::{Family, ModelFolder};
-use multihot_encoder::{DropoutSeed, Encoder, StepPlan};
-use multihot_kernels::Cpu;
+use multihot_encoder::{DropoutSeed, Encoder, StepPlan, TokenBatch};
+use multihot_kernels::{Cpu, Work};
 use multihot_table::{Cell, Table};
 use multihot_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
@@ -356,13 +356,8 @@ impl<'a> Run<'a> {
                 step,
                 micro_batch: micro_batch as u64,
             };
-            let values = self.encoder.forward_train(&batch, Some(seed))?;
-            let logits = Logits::new(values, self.encoder.n_labels());
             let cells = self.parts.train.cells_of(rows);
-            let mut d_logits = vec![0.0; logits.values().len()];
-            loss::bce_gradient(&logits, &cells, weights, scale, &mut d_logits);
-            loss_sum += loss::bce_with_logits(&logits, &cells, weights).0;
-            self.encoder.backward(&d_logits);
+            loss_sum += learn(&mut self.encoder, &batch, seed, &cells, weights, scale)?;
         }
         let norm = self.encoder.step(&self.plan.step(step));
         // The optimizer makes no step with such a gradient; what is left to say is why.
@@ -410,6 +405,28 @@ impl<'a> Run<'a> {
         let since = self.progress.epochs.len() as u32 - self.progress.best_epoch();
         self.plan.patience.is_some_and(|patience| since >= patience)
     }
+}
+
+/// Adds to the gradients what `batch` with its `cells` has to teach; the loss summed over the cells.
+///
+/// `scale` is one over the known cells of the whole update.
+pub(crate) fn learn(
+    encoder: &mut Encoder,
+    batch: &TokenBatch,
+    dropout: DropoutSeed,
+    cells: &[Cell],
+    weights: Option<&[f32]>,
+    scale: f32,
+) -> Result<f64, Error> {
+    let values = encoder.forward_train(batch, Some(dropout))?;
+    let logits = Logits::new(values, encoder.n_labels());
+    let mut d_logits = vec![0.0; cells.len()];
+    let time = encoder.cpu().record(Work::Loss);
+    loss::bce_gradient(&logits, cells, weights, scale, &mut d_logits);
+    let loss_sum = loss::bce_with_logits(&logits, cells, weights).0;
+    drop(time);
+    encoder.backward(&d_logits);
+    Ok(loss_sum)
 }
 
 impl TrainPlan {

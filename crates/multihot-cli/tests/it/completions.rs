@@ -22,7 +22,7 @@ fn each_shell_has_its_script() {
 
 #[test]
 fn help_says_what_each_command_takes() {
-    let cases: [(&[&str], &[&str]); 6] = [
+    let cases: [(&[&str], &[&str]); 7] = [
         (
             &["--help"],
             &["train", "evaluate", "predict", "inspect", "Exit codes"],
@@ -47,6 +47,10 @@ fn help_says_what_each_command_takes() {
             &["--output <FILE>", "--format", "--logits", "--precision"],
         ),
         (&["inspect", "--help"], &["<PATH>", "--labels", "--ignore"]),
+        (
+            &["bench", "--help"],
+            &["<FOLDER> [TABLE]", "--precision", "--sweep", "threads"],
+        ),
         (
             &["completions", "--help"],
             &["<SHELL>", "bash", "zsh", "fish"],

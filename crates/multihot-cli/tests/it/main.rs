@@ -6,6 +6,7 @@
 
 mod bad_folders;
 mod bad_tables;
+mod bench;
 mod completions;
 mod evaluate;
 mod inspect;

@@ -5,14 +5,12 @@
 //! exact, so a row's result is the same bits alone, in any batch and on any instruction set, but
 //! for the rounding of the row itself.
 
-use std::ops::Range;
-
 use crate::aligned::{Aligned, Plain};
 use crate::arithmetic::{Arithmetic, Int8, Int16};
 use crate::grid::Chunks;
 use crate::lanes::{Kernel, Lanes};
-use crate::multiply::{Panels, Strided, multiply_then, pack};
-use crate::{Cpu, Isa};
+use crate::multiply::{Panels, Strided, TakeSums, multiply_then, pack};
+use crate::{Cpu, Isa, Work};
 
 /// The largest weight: symmetric, so that 0 is 0.
 const LARGEST: f32 = 127.0;
@@ -79,32 +77,22 @@ impl Quantized {
     }
 
     /// Hands `x Wᵀ` to `finish`, a part of a row at a time.
-    pub(super) fn multiply(
-        &self,
-        cpu: &Cpu,
-        x: &[f32],
-        rows: usize,
-        finish: &(dyn Fn(usize, Range<usize>, &mut [f32]) + Sync),
-    ) {
+    pub(super) fn multiply(&self, cpu: &Cpu, x: &[f32], rows: usize, finish: TakeSums<'_, f32>) {
         match cpu.isa().multiplies_bytes() {
             true => self.multiply_in::<Int8>(cpu, x, rows, finish),
             false => self.multiply_in::<Int16>(cpu, x, rows, finish),
         }
     }
 
-    fn multiply_in<A>(
-        &self,
-        cpu: &Cpu,
-        x: &[f32],
-        rows: usize,
-        finish: &(dyn Fn(usize, Range<usize>, &mut [f32]) + Sync),
-    ) where
+    fn multiply_in<A>(&self, cpu: &Cpu, x: &[f32], rows: usize, finish: TakeSums<'_, f32>)
+    where
         A: Arithmetic<Unit = u32, Sum = i32, Element: Step>,
     {
         let inputs = self.inputs;
         let mut rounded = cpu.scratch::<A::Element>(rows * inputs);
         let mut row_scales = vec![RowScale::default(); rows];
         let all = Chunks::new(&mut row_scales, 1);
+        let rounding = cpu.record(Work::Copying);
         cpu.pool()
             .for_each_chunk(&mut rounded, ROWS * inputs.max(1), |task, rounded| {
                 for (i, rounded) in rounded.chunks_mut(inputs).enumerate() {
@@ -116,6 +104,7 @@ impl Quantized {
                     row_scale[0] = found;
                 }
             });
+        drop(rounding);
         let b = Panels {
             units: self.panels.numbers(),
             depth: inputs,

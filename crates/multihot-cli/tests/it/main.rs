@@ -11,6 +11,7 @@ mod evaluate;
 mod inspect;
 mod interrupt;
 mod model_folder;
+mod precision;
 mod predict;
 mod program;
 mod streams;

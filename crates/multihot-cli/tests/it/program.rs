@@ -37,7 +37,11 @@ pub fn trained() -> &'static Path {
     MODEL.get_or_init(|| {
         let place = Place::new();
         place
-            .train(&reviews(), "model", &["--epochs", "2"])
+            .train(
+                &reviews(),
+                "model",
+                &["--epochs", "2", "--precision", "f32"],
+            )
             .succeeds();
         place.folder.keep().join("model")
     })

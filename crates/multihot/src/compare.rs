@@ -305,8 +305,19 @@ mod tests {
         let mut out = Vec::new();
         comparison().write_text(&mut out).unwrap();
         let expected = "
-                 f1-score                      average precision               logit drift            decisions
-                  f32      int8    change       f32      int8    change   largest      mean   changed
+                     f1-score                   average precision            logit drift      decisions
+                 f32      int8    change       f32      int8    change   largest      mean    changed
+
+   sports     1.0000    0.6667   -0.3333    1.0000    1.0000    0.0000    0.5000    0.2500          1
+     rare          -         -         -         -         -         -    0.2500    0.1250          0
+
+macro avg     1.0000    0.6667   -0.3333    1.0000    1.0000    0.0000    0.5000    0.2000          1
+
+               tokens/s
+f32                 200
+int8                200
+rows                  3
+known cells           5
 ";
         let text = String::from_utf8(out).unwrap();
         assert_eq!(format!("\n{text}"), expected);

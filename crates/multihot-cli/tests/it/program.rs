@@ -192,6 +192,15 @@ impl Run {
         serde_json::from_str(&self.stdout).expect("standard output is JSON")
     }
 
+    /// What `evaluate --json` printed, without time and memory.
+    #[track_caller]
+    pub fn figures(self) -> Value {
+        let mut figures = self.succeeds().json();
+        let object = figures.as_object_mut().unwrap();
+        object.retain(|key, _| key != "scoring" && key != "peak_rss_bytes");
+        figures
+    }
+
     /// Asserts that standard error has a line with all of `parts`.
     #[track_caller]
     pub fn says(&self, parts: &[&str]) {

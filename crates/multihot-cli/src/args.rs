@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use multihot::{Family, Format, Freeze, Pooling, ReadOptions, Schedule};
+use multihot::{PredictPrecision, TrainPrecision};
 
 pub use bench::BenchArgs;
 
@@ -54,6 +55,12 @@ pub struct TrainArgs {
     pub dev: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
+    /// Number type that matrices are multiplied in
+    #[arg(long, value_enum, default_value_t = TrainPrecisionArg::Auto, help_heading = "Machine")]
+    pub precision: TrainPrecisionArg,
+    /// Pass through each layer again on the way back: less memory, more time, the same bits
+    #[arg(long, help_heading = "Machine")]
+    pub recompute: bool,
     #[command(flatten)]
     pub machine: MachineArgs,
     /// Replace what stands at MODEL
@@ -153,7 +160,12 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub columns: ColumnArgs,
     #[command(flatten)]
+    pub precision: PrecisionArgs,
+    #[command(flatten)]
     pub machine: MachineArgs,
+    /// Answer in f32, bf16 and int8 in turn, and show what the last two change
+    #[arg(long, conflicts_with = "precision")]
+    pub compare_precisions: bool,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -167,6 +179,8 @@ pub struct PredictArgs {
     pub table: String,
     #[command(flatten)]
     pub columns: ColumnArgs,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     #[command(flatten)]
     pub machine: MachineArgs,
     /// File to write to, in place of standard output
@@ -227,10 +241,15 @@ pub struct ColumnArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Machine")]
+pub struct PrecisionArgs {
+    /// Number type that matrices are multiplied in
+    #[arg(long, value_enum, default_value_t = PredictPrecisionArg::F32)]
+    pub precision: PredictPrecisionArg,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Machine")]
 pub struct MachineArgs {
-    /// Number type of the arithmetic
-    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
-    pub precision: PrecisionArg,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -258,9 +277,25 @@ pub enum ScheduleArg {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum PrecisionArg {
-    /// Single precision
+pub enum TrainPrecisionArg {
+    /// 32 bits
     F32,
+    /// 16 bits, with parameters and sums in 32
+    Bf16,
+    /// bf16 where this machine multiplies it, else f32
+    Auto,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PredictPrecisionArg {
+    /// 32 bits
+    F32,
+    /// 16 bits, with sums in 32
+    Bf16,
+    /// 8 bits; `evaluate --compare-precisions` shows what they cost
+    Int8,
+    /// bf16 where this machine multiplies it, else f32
+    Auto,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -295,10 +330,23 @@ impl From<ScheduleArg> for Schedule {
     }
 }
 
-impl From<PrecisionArg> for multihot::Precision {
-    fn from(precision: PrecisionArg) -> Self {
+impl From<TrainPrecisionArg> for TrainPrecision {
+    fn from(precision: TrainPrecisionArg) -> Self {
         match precision {
-            PrecisionArg::F32 => multihot::Precision::F32,
+            TrainPrecisionArg::F32 => TrainPrecision::F32,
+            TrainPrecisionArg::Bf16 => TrainPrecision::Bf16,
+            TrainPrecisionArg::Auto => TrainPrecision::Auto,
+        }
+    }
+}
+
+impl From<PredictPrecisionArg> for PredictPrecision {
+    fn from(precision: PredictPrecisionArg) -> Self {
+        match precision {
+            PredictPrecisionArg::F32 => PredictPrecision::F32,
+            PredictPrecisionArg::Bf16 => PredictPrecision::Bf16,
+            PredictPrecisionArg::Int8 => PredictPrecision::Int8,
+            PredictPrecisionArg::Auto => PredictPrecision::Auto,
         }
     }
 }

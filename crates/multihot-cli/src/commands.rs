@@ -1,14 +1,16 @@
 //! One file a command: it parses, calls the library, prints.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::CommandFactory;
-use multihot::{Cpu, Isa};
+use multihot::{Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, precision_note};
 
 use crate::args::{Args, Command, MachineArgs};
 use crate::exit::{Outcome, Usage};
+use crate::screen::say;
 
 mod bench;
 mod evaluate;
@@ -60,6 +62,29 @@ fn cpu_with(threads: Option<usize>) -> Result<Arc<Cpu>> {
         Isa::detect()?,
         threads.unwrap_or_else(cores),
     )))
+}
+
+/// Loads the model at `path` to answer in `precision`.
+fn load(path: &Path, precision: PredictPrecision, machine: &MachineArgs) -> Result<Classifier> {
+    let cpu = cpu(machine)?;
+    let options = LoadOptions {
+        family: machine.family,
+        precision,
+    };
+    let isa = cpu.isa();
+    let classifier = Classifier::load(path, options, cpu)?;
+    if let Some(note) = precision_note(classifier.precision(), isa) {
+        say(format_args!("note: {note}"));
+    }
+    Ok(classifier)
+}
+
+/// `scoring` and the most memory held so far, as a line on screen.
+fn speed(scoring: &Scoring, peak_rss_bytes: Option<u64>) -> String {
+    let memory = peak_rss_bytes.map_or(String::new(), |bytes| {
+        format!("; {} MB at the most", bytes >> 20)
+    });
+    format!("{scoring}{memory}")
 }
 
 /// One JSON object on one line.

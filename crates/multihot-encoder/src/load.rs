@@ -62,7 +62,9 @@ impl Encoder {
         // Before anything is set aside: a config may promise sizes that the files do not have.
         reader.check_shapes(&layout)?;
         let mut values = vec![0.0; layout.len()];
-        let report = reader.read(&layout, &mut values)?;
+        let report = reader.read(&cpu, &layout, &mut values)?;
+        // The files are copied now: before more is set aside, their pages go.
+        drop(reader);
         let encoder = build(config, pooling, n_labels, layout, values, cpu, purpose);
         Ok((encoder, report))
     }
@@ -136,19 +138,35 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn read(&self, layout: &Layout, values: &mut [f32]) -> Result<LoadReport, EncoderError> {
+    fn read(
+        &self,
+        cpu: &Cpu,
+        layout: &Layout,
+        values: &mut [f32],
+    ) -> Result<LoadReport, EncoderError> {
         let mut report = LoadReport {
             kept_head: true,
             ..LoadReport::default()
         };
         let keeps_output = self.keeps_output(layout.specs(), &mut report);
-        for (index, spec) in layout.specs().iter().enumerate() {
-            let out = &mut values[layout.range(index)];
-            let is_output = matches!(spec.role, Role::OutputWeight | Role::OutputBias);
-            if (is_output && !keeps_output) || !self.read_one(spec, out)? {
+        let is_output =
+            |spec: &ParameterSpec| matches!(spec.role, Role::OutputWeight | Role::OutputBias);
+        // Each with whether it was in the files. Most of the time goes into touching new memory,
+        // which threads do side by side.
+        let mut reads: Vec<_> = layout.split(values).map(|out| (out, Ok(false))).collect();
+        cpu.pool().for_each_chunk(&mut reads, 1, |index, read| {
+            let spec = &layout.specs()[index];
+            if keeps_output || !is_output(spec) {
+                let (out, found) = &mut read[0];
+                *found = self.read_one(spec, out);
+            }
+        });
+        for (index, (out, found)) in reads.into_iter().enumerate() {
+            let spec = &layout.specs()[index];
+            if !found? {
                 draw(self.config, self.seed, index, spec, out);
                 report.fresh.push(spec.name.clone());
-                report.kept_head &= !is_output;
+                report.kept_head &= !is_output(spec);
             }
         }
         Ok(report)

@@ -56,6 +56,16 @@ impl Layout {
         self.ranges[index].clone()
     }
 
+    /// Each parameter's part of `buffer`, to be written to, in the order of [`Layout::specs`].
+    pub(crate) fn split<'a>(&self, buffer: &'a mut [f32]) -> impl Iterator<Item = &'a mut [f32]> {
+        let mut rest = buffer;
+        self.ranges.iter().map(move |range| {
+            let part;
+            (part, rest) = std::mem::take(&mut rest).split_at_mut(range.len());
+            part
+        })
+    }
+
     /// Where the parameter for `role` lies, if this model has one.
     pub(crate) fn find(&self, role: Role) -> Option<Range<usize>> {
         // The specs stand in the order of their roles.

@@ -1,18 +1,22 @@
 //! A trained model, ready to answer.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use multihot_checkpoint::{Family, ModelFolder, Pooling};
-use multihot_encoder::Encoder;
+use multihot_encoder::{Encoder, Purpose};
 use multihot_kernels::Cpu;
 use multihot_table::{Cell, Table};
 use multihot_tokenizer::{FolderFacts, Tokenizer};
 
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
+use crate::precision::{Precision, PredictPrecision, precision_note};
 use crate::rows::TokenRows;
 use crate::scores::{Logits, Probabilities};
+use crate::speed::Scoring;
 use crate::stored::Answers;
 
 /// A probability from here on is a yes.
@@ -28,6 +32,15 @@ pub struct Classifier {
     notes: Vec<String>,
 }
 
+/// How a model is loaded; the default suits a folder that names its family.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadOptions {
+    /// Stands in for a `model_type` that config.json lacks.
+    pub family: Option<Family>,
+    /// The number type to answer in.
+    pub precision: PredictPrecision,
+}
+
 /// What the model says about some texts, one row a text.
 pub struct Scores {
     /// The network's raw outputs.
@@ -36,34 +49,43 @@ pub struct Scores {
     pub probabilities: Probabilities,
     /// Rows that were cut to the longest length the model reads.
     pub truncated: usize,
+    /// How long that took.
+    pub scoring: Scoring,
 }
 
 impl Classifier {
     /// Reads a folder that multihot or Transformers wrote.
     ///
-    /// `family` stands in for a `model_type` that config.json lacks.
-    ///
     /// # Errors
     ///
     /// When a file is missing or damaged, when the folder holds an encoder without a
     /// trained head, or when its answers exclude each other.
-    pub fn load(path: &Path, family: Option<Family>, cpu: Arc<Cpu>) -> Result<Self, Error> {
-        let folder = ModelFolder::open(path, family)?;
+    pub fn load(path: &Path, options: LoadOptions, cpu: Arc<Cpu>) -> Result<Self, Error> {
+        let folder = ModelFolder::open(path, options.family)?;
         let answers = Answers::of(&folder)?;
-        let tokenizer = tokenizer(&folder)?;
-        let (encoder, report) = Encoder::load(
-            &folder,
-            answers.labels.len(),
-            answers.pooling,
-            0,
-            cpu,
-            multihot_encoder::Purpose::PREDICT_F32,
-        )?;
+        let purpose = Purpose {
+            precision: options.precision.resolve(cpu.isa()),
+            trains: false,
+        };
+        let isa = cpu.isa();
+        // Each takes about half of the time that a program needs to its first answer.
+        let (tokenizer, encoder) = std::thread::scope(|scope| {
+            let tokenizer = scope.spawn(|| tokenizer(&folder));
+            let n_labels = answers.labels.len();
+            let encoder = Encoder::load(&folder, n_labels, answers.pooling, 0, cpu, purpose);
+            let tokenizer = tokenizer.join();
+            (
+                tokenizer.unwrap_or_else(|panic| resume_unwind(panic)),
+                encoder,
+            )
+        });
+        let (tokenizer, (encoder, report)) = (tokenizer?, encoder?);
         if !report.kept_head {
             return Err(Error::NotAClassifier(path.to_owned()));
         }
         let mut notes = folder.notes();
         notes.extend(tokenizer.notes().iter().cloned());
+        notes.extend(precision_note(purpose.precision, isa));
         Ok(Self {
             encoder,
             tokenizer,
@@ -94,7 +116,12 @@ impl Classifier {
         self.encoder.pooling()
     }
 
-    /// What is odd about the folder, a sentence each.
+    /// The number type that it answers in.
+    pub fn precision(&self) -> Precision {
+        self.encoder.precision()
+    }
+
+    /// What is odd about the folder, or about its number type on this machine, a sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -105,6 +132,7 @@ impl Classifier {
     ///
     /// When the tokenizer gives an id that the encoder has no row for.
     pub fn score(&self, texts: &[&str]) -> Result<Scores, Error> {
+        let started = Instant::now();
         let cpu = self.encoder.cpu();
         let rows = TokenRows::encode(cpu, &self.tokenizer, texts, self.max_length)?;
         let logits = forward(&self.encoder, &rows)?;
@@ -113,6 +141,7 @@ impl Classifier {
             logits,
             probabilities,
             truncated: rows.truncated(),
+            scoring: self.scoring(rows.tokens(), started.elapsed()),
         })
     }
 
@@ -123,13 +152,29 @@ impl Classifier {
     ///
     /// As [`Classifier::score`].
     pub fn evaluate(&self, table: &Table) -> Result<Evaluation, Error> {
+        Ok(self.evaluate_timed(table)?.0)
+    }
+
+    /// [`Classifier::evaluate`], and how long the scoring took.
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::score`].
+    pub fn evaluate_timed(&self, table: &Table) -> Result<(Evaluation, Scoring), Error> {
+        let scores = self.score_table(table)?;
+        let evaluation = metrics::evaluate(&self.labels, &scores.logits, &cells(table));
+        Ok((evaluation, scores.scoring))
+    }
+
+    /// Scores the texts of `table`.
+    pub(crate) fn score_table(&self, table: &Table) -> Result<Scores, Error> {
         let texts: Vec<&str> = table.rows.iter().map(|row| row.text.as_str()).collect();
-        let scores = self.score(&texts)?;
-        Ok(metrics::evaluate(
-            &self.labels,
-            &scores.logits,
-            &cells(table),
-        ))
+        self.score(&texts)
+    }
+
+    /// The scoring of `tokens` in `time` by this model.
+    pub(crate) fn scoring(&self, tokens: u64, time: Duration) -> Scoring {
+        Scoring::new(self.encoder.cpu(), self.precision(), tokens, time)
     }
 }
 

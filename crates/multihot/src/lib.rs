@@ -6,7 +6,8 @@
 //! afterwards, where somebody needs one.
 //!
 //! ```
-//! use multihot::{Classifier, Cpu, ReadOptions, Silent, Source, TrainJob, TrainOptions};
+//! use multihot::{Classifier, Cpu, LoadOptions, ReadOptions, Silent, Source, TrainJob};
+//! use multihot::TrainOptions;
 //! # let folder = tempfile::tempdir()?;
 //! # let out = folder.path().join("model");
 //! # let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/reviews.csv");
@@ -17,7 +18,7 @@
 //! let job = TrainJob { table: &table, dev: None, encoder, family: None, out: &out,
 //!     overwrite: false, resume: false, options: &options, cpu: cpu_of_job };
 //! multihot::train(&job, &mut Silent)?;
-//! let classifier = Classifier::load(&out, None, cpu)?;
+//! let classifier = Classifier::load(&out, LoadOptions::default(), cpu)?;
 //! let scores = classifier.score(&["the team won the final"])?;
 //! println!("{:?}: {:?}", classifier.labels(), scores.probabilities.row(0));
 //! println!("{:?}", classifier.evaluate(&table)?.macro_scores.average_precision);
@@ -31,25 +32,31 @@
 
 pub mod bench;
 mod classifier;
+mod compare;
 mod error;
 pub mod inspect;
 pub mod metrics;
+mod precision;
 mod predict;
 mod rows;
 pub mod scores;
+mod speed;
 mod stored;
 pub mod train;
 
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
-pub use classifier::{Classifier, Scores, THRESHOLD};
+pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
+pub use compare::{LabelComparison, PrecisionComparison, PrecisionFigures, compare_precisions};
 pub use error::Error;
 pub use metrics::Evaluation;
 pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
 pub use multihot_kernels::{Cpu, Isa, IsaError};
 pub use multihot_table::{Format, ReadOptions, Source, Table, TableError, TextRows, open, read};
+pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};
 pub use predict::{PredictOptions, PredictSummary, predict};
 pub use scores::{Logits, Probabilities};
+pub use speed::{Scoring, peak_rss_bytes};
 pub use train::{
-    BatchSize, EpochReport, Freeze, Observer, OptionsError, PositiveWeights, Precision, Schedule,
-    Silent, StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary, train,
+    BatchSize, EpochReport, Freeze, Observer, OptionsError, PositiveWeights, Schedule, Silent,
+    StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary, train,
 };

@@ -8,7 +8,7 @@
 mod counts;
 mod curves;
 mod report;
-mod text;
+pub(crate) mod text;
 
 use std::io::{self, Write};
 

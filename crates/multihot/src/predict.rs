@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::classifier::{Classifier, THRESHOLD};
 use crate::error::Error;
+use crate::speed::{Scoring, peak_rss_bytes};
 
 /// Rows that are read before they are scored together.
 const WINDOW_ROWS: usize = 512;
@@ -33,8 +34,12 @@ pub struct PredictSummary {
     pub truncated: usize,
     /// Rows answered yes, by label.
     pub yes: Map<String, Value>,
-    /// Wall time.
+    /// Wall time of everything: reading, scoring, writing.
     pub seconds: f64,
+    /// The scoring alone.
+    pub scoring: Scoring,
+    /// Most memory the process has held, where the system tells.
+    pub peak_rss_bytes: Option<u64>,
 }
 
 /// Scores `rows` and writes one output row for each, in order. `progress` hears the
@@ -79,7 +84,7 @@ pub fn predict<W: Write>(
         }
     }
     writer.finish()?;
-    Ok(tally.summary(classifier.labels(), started.elapsed()))
+    Ok(tally.summary(classifier, started.elapsed()))
 }
 
 /// The next rows, and the error that ended them early.
@@ -125,6 +130,8 @@ fn answer<W: Write>(
         )?;
     }
     tally.truncated += scores.truncated;
+    tally.tokens += scores.scoring.tokens;
+    tally.scoring_time += Duration::from_secs_f64(scores.scoring.seconds);
     Ok(())
 }
 
@@ -133,6 +140,8 @@ struct Tally {
     rows: usize,
     truncated: usize,
     yes: Vec<u64>,
+    tokens: u64,
+    scoring_time: Duration,
 }
 
 impl Tally {
@@ -143,8 +152,8 @@ impl Tally {
         }
     }
 
-    fn summary(self, labels: &[String], time: Duration) -> PredictSummary {
-        let yes = labels.iter().zip(self.yes);
+    fn summary(self, classifier: &Classifier, time: Duration) -> PredictSummary {
+        let yes = classifier.labels().iter().zip(self.yes);
         PredictSummary {
             rows: self.rows,
             truncated: self.truncated,
@@ -152,6 +161,8 @@ impl Tally {
                 .map(|(label, yes)| (label.clone(), yes.into()))
                 .collect(),
             seconds: time.as_secs_f64(),
+            scoring: classifier.scoring(self.tokens, self.scoring_time),
+            peak_rss_bytes: peak_rss_bytes(),
         }
     }
 }

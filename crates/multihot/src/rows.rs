@@ -43,6 +43,11 @@ impl TokenRows {
         self.rows.iter().map(|row| row.ids.len()).collect()
     }
 
+    /// Tokens of all rows together, after truncation.
+    pub(crate) fn tokens(&self) -> u64 {
+        self.rows.iter().map(|row| row.ids.len() as u64).sum()
+    }
+
     /// Rows that were longer than the limit.
     pub(crate) fn truncated(&self) -> usize {
         self.rows

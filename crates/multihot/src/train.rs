@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::classifier::{cells, forward, tokenizer};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
+use crate::precision::{self, Precision, PrecisionName};
 use crate::rows::TokenRows;
 use crate::scores::Logits;
 use crate::stored::Stored;
@@ -31,9 +32,7 @@ mod start;
 mod write;
 
 pub use batches::BatchSize;
-pub use options::{
-    Freeze, OptionsError, PlanFacts, PositiveWeights, Precision, TrainOptions, TrainPlan,
-};
+pub use options::{Freeze, OptionsError, PlanFacts, PositiveWeights, TrainOptions, TrainPlan};
 pub use schedule::Schedule;
 
 use resume::{Checkpoint, Progress};
@@ -135,6 +134,9 @@ pub struct TrainSummary {
     pub out: PathBuf,
     /// Whether training was stopped before its last epoch ended.
     pub interrupted: bool,
+    /// Number type that matrices were multiplied in.
+    #[serde(with = "PrecisionName")]
+    pub precision: Precision,
 }
 
 /// Fine-tunes an encoder on `job.table`, keeps the epoch with the highest dev macro
@@ -155,9 +157,13 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     let out = NewFolder::create(job.out, job.overwrite || job.resume)?;
     let origin = Origin::open(job, observer)?;
     let parts = Parts::split(job, &origin.folder)?;
-    let mut run = Run::prepare(job, &origin, &parts, observer)?;
-    if job.resume {
-        checkpoint.resume(&mut run)?;
+    let state = job.resume.then(|| checkpoint.state()).transpose()?;
+    // On a resume `auto` is what it was, on whatever machine that was.
+    let saved = state.as_ref().map(|state| state.plan.precision);
+    let auto_precision = saved.unwrap_or_else(|| precision::auto(job.cpu.isa()));
+    let mut run = Run::prepare(job, &origin, &parts, auto_precision, observer)?;
+    if let Some(state) = state {
+        checkpoint.resume(state, &mut run)?;
     }
     let interrupted = run.epochs(&checkpoint, observer)?;
     let dev = run.restore_best(interrupted, &checkpoint, observer)?;
@@ -169,7 +175,8 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
         checkpoint.remove()?;
     }
     let total = started.elapsed();
-    Ok(run.progress.summary(dev, job.out, total, interrupted))
+    let Run { progress, plan, .. } = run;
+    Ok(progress.summary(&plan, dev, job.out, total, interrupted))
 }
 
 /// Where a training starts from.
@@ -230,6 +237,7 @@ impl<'a> Run<'a> {
         job: &TrainJob<'_>,
         origin: &Origin,
         parts: &'a Parts<'a>,
+        auto_precision: Precision,
         observer: &mut dyn Observer,
     ) -> Result<Self, Error> {
         let warnings = parts.warnings();
@@ -243,11 +251,15 @@ impl<'a> Run<'a> {
             hidden_size: config.hidden_size,
             n_layers: config.n_layers,
             max_length,
+            auto_precision,
             lengths: &train_rows.lengths(),
             pooling: Stored::read(&origin.folder)?.map(|stored| stored.pooling),
             positive_weights: parts.positive_weights(job.options)?,
         })?;
         observer.plan(&plan);
+        if let Some(note) = precision::precision_note(plan.precision, job.cpu.isa()) {
+            observer.note(&note);
+        }
         Ok(Self {
             encoder: start::encoder(job, &origin.folder, &plan, parts, observer)?,
             shifts: plan.shifts(parts.labels.len()),

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use multihot::{
-    BatchSize, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, Observer, Pooling,
-    PredictOptions, ReadOptions, Silent, Source, StepReport, Table, TrainJob, TrainOptions,
-    TrainPlan, TrainSummary,
+    BatchSize, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, LoadOptions, Observer,
+    Pooling, PredictOptions, ReadOptions, Silent, Source, StepReport, Table, TrainJob,
+    TrainOptions, TrainPlan, TrainPrecision, TrainSummary,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -89,7 +89,7 @@ impl Bench {
     }
 
     fn classifier(&self, out: &str, threads: usize) -> Classifier {
-        Classifier::load(&self.path(out), None, cpu(threads)).unwrap()
+        Classifier::load(&self.path(out), LoadOptions::default(), cpu(threads)).unwrap()
     }
 
     fn weights(&self, out: &str) -> Vec<u8> {
@@ -102,6 +102,8 @@ fn options(epochs: u32) -> TrainOptions {
         epochs,
         batch: BatchSize::Rows(16),
         learning_rate: Some(1e-3),
+        // The same on every machine.
+        precision: TrainPrecision::F32,
         ..TrainOptions::default()
     }
 }
@@ -296,6 +298,76 @@ fn a_training_stopped_anywhere_goes_on_to_the_same_bits() {
         assert!(
             bench.weights(&out) == bench.weights("whole"),
             "stopped after {stop}"
+        );
+    }
+}
+
+#[test]
+fn a_resumed_training_keeps_its_number_type() {
+    let bench = Bench::new();
+    let with = |precision| TrainOptions {
+        precision,
+        ..options(3)
+    };
+    let cases = [
+        (TrainPrecision::F32, TrainPrecision::Bf16),
+        (TrainPrecision::Bf16, TrainPrecision::F32),
+    ];
+    for (precision, other) in cases {
+        let (whole, model) = (format!("whole {precision:?}"), format!("{precision:?}"));
+        bench
+            .train(&whole, &with(precision), false, &mut Silent)
+            .unwrap();
+        // Eight updates an epoch: in the second.
+        let mut scribe = Scribe {
+            stop_after: Some(11),
+            ..Scribe::default()
+        };
+        bench
+            .train(&model, &with(precision), false, &mut scribe)
+            .unwrap();
+        let error = bench
+            .train(&model, &with(other), true, &mut Silent)
+            .unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("another `precision` ("), "{error}");
+        // Whatever `auto` would be on this machine.
+        let auto = with(TrainPrecision::Auto);
+        let summary = bench.train(&model, &auto, true, &mut Silent).unwrap();
+        assert_eq!(format!("{:?}", summary.precision), model);
+        assert!(
+            bench.weights(&model) == bench.weights(&whole),
+            "{precision:?}"
+        );
+    }
+}
+
+#[test]
+fn recomputing_changes_no_bit_and_may_change_on_a_resume() {
+    let bench = Bench::new();
+    for precision in [TrainPrecision::F32, TrainPrecision::Bf16] {
+        let with = |recompute| TrainOptions {
+            precision,
+            recompute,
+            ..options(3)
+        };
+        let [kept, again] = ["kept", "again"].map(|name| format!("{name} {precision:?}"));
+        bench
+            .train(&kept, &with(false), false, &mut Silent)
+            .unwrap();
+        let mut scribe = Scribe {
+            stop_after: Some(11),
+            ..Scribe::default()
+        };
+        bench
+            .train(&again, &with(true), false, &mut scribe)
+            .unwrap();
+        bench
+            .train(&again, &with(false), true, &mut Silent)
+            .unwrap();
+        assert!(
+            bench.weights(&kept) == bench.weights(&again),
+            "{precision:?}"
         );
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use multihot::{Classifier, Format, PredictOptions, PredictSummary, Source, TextRows};
 use tempfile::NamedTempFile;
 
-use super::{cpu, print_json};
+use super::{load, print_json, speed};
 use crate::args::PredictArgs;
 use crate::exit::Outcome;
 use crate::screen::progress::RowsScreen;
@@ -16,7 +16,8 @@ use crate::screen::say;
 
 /// Runs `predict` and writes the answers to `--output`, else to `out`.
 pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
-    let classifier = Classifier::load(&args.model, args.machine.family, cpu(&args.machine)?)?;
+    let precision = args.precision.precision.into();
+    let classifier = load(&args.model, precision, &args.machine)?;
     let mut read = args.columns.options();
     read.text = read
         .text
@@ -47,7 +48,10 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
             summary.rows,
             path.display()
         ));
+        say(speed(&summary.scoring, summary.peak_rss_bytes));
     }
+    // The program ends here: to free a vocabulary word by word takes longer than one answer.
+    std::mem::forget(classifier);
     Ok(Outcome::Done)
 }
 

@@ -75,13 +75,14 @@ impl Observer for TrainScreen {
 
     fn plan(&mut self, plan: &TrainPlan) {
         self.line(&format!(
-            "{} epoch{}, {} updates; learning rate {:.2e}, head {:.2e}; rows up to {} tokens; seed {}",
+            "{} epoch{}, {} updates; learning rate {:.2e}, head {:.2e}; rows up to {} tokens; {}; seed {}",
             plan.epochs,
             if plan.epochs == 1 { "" } else { "s" },
             plan.steps,
             plan.learning_rate,
             plan.head_learning_rate,
             plan.max_length,
+            plan.precision.name(),
             plan.seed
         ));
         if std::io::stderr().is_terminal() {

@@ -32,9 +32,23 @@ fn json_is_laid_out_as_promised() {
             "macro",
             "subset_accuracy",
             "hamming_loss",
-            "log_loss"
+            "log_loss",
+            "scoring",
+            "peak_rss_bytes"
         ]
     );
+    let scoring = &evaluation["scoring"];
+    let promised = [
+        "precision",
+        "instruction_set",
+        "threads",
+        "tokens",
+        "seconds",
+        "tokens_per_second",
+    ];
+    assert_eq!(keys(scoring), promised);
+    assert_eq!(scoring["precision"], "f32");
+    assert!(scoring["tokens"].as_u64().unwrap() > 120, "{scoring}");
     assert_eq!(evaluation["rows"], 120);
     let labels = ["positive", "sports", "business"];
     let averages = ["micro avg", "macro avg", "weighted avg", "samples avg"];
@@ -114,19 +128,15 @@ fn columns_may_stand_in_another_order_and_a_format() {
     let model = text(trained());
     let csv = place
         .run(&["evaluate", &model, "t.csv", "--json"])
-        .succeeds()
-        .json();
+        .figures();
     let jsonl = place
         .run(&["evaluate", &model, "t.jsonl", "--json"])
-        .succeeds()
-        .json();
+        .figures();
     assert_eq!(csv, jsonl);
     assert_eq!(csv["labels"]["business"]["known"], 1);
     assert_eq!(csv["labels"]["business"]["roc_auc"], Value::Null);
-    let piped = place
-        .run_with_input(&["evaluate", &model, "-", "--json"], lines)
-        .succeeds();
-    assert_eq!(piped.json(), csv);
+    let piped = place.run_with_input(&["evaluate", &model, "-", "--json"], lines);
+    assert_eq!(piped.figures(), csv);
 }
 
 #[test]

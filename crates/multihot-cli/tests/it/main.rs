@@ -12,6 +12,7 @@ mod evaluate;
 mod inspect;
 mod interrupt;
 mod model_folder;
+mod precision;
 mod predict;
 mod program;
 mod streams;

@@ -132,11 +132,10 @@ fn a_mean_pooled_model_is_written_for_sentence_transformers_and_reads_back_the_s
         ["linear.bias", "linear.weight"]
     );
 
-    // The dev rows again, through the folder this time.
+    // The dev rows again, through the folder this time, in the number type of the training.
     let evaluation = place
-        .run(&["evaluate", "model", &dev, "--json"])
-        .succeeds()
-        .json();
+        .run(&["evaluate", "model", &dev, "--json", "--precision", "auto"])
+        .figures();
     assert_eq!(evaluation, run.json()["dev"]);
     let run = place.run(&["predict", "model", &dev]).succeeds();
     assert_eq!(run.stdout.lines().count(), 121);
@@ -199,8 +198,7 @@ fn a_finished_model_is_its_own_dev_figures() {
     );
     let told = run.succeeds().json()["dev"].clone();
     let found = place
-        .run(&["evaluate", "model", &dev, "--json"])
-        .succeeds()
-        .json();
+        .run(&["evaluate", "model", &dev, "--json", "--precision", "auto"])
+        .figures();
     assert_eq!(found, told, "the kept epoch, with the bias as it is saved");
 }

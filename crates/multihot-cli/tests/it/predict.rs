@@ -211,10 +211,15 @@ fn the_ending_of_output_chooses_the_format_and_json_sums_up() {
     let run = place
         .run(&["predict", &model, "t.csv", "--output", "p.csv"])
         .succeeds();
-    assert_eq!(
-        (run.stdout.as_str(), run.stderr.as_str()),
-        ("", "3 rows written to p.csv\n")
-    );
+    assert_eq!(run.stdout, "");
+    let lines_said: Vec<&str> = run.stderr.lines().collect();
+    let [written, speed] = lines_said[..] else {
+        panic!("{}", run.stderr)
+    };
+    assert_eq!(written, "3 rows written to p.csv");
+    for part in [" tokens in ", " tokens/s) in f32, ", " thread"] {
+        assert!(speed.contains(part), "{speed}");
+    }
     assert_eq!(fs::read_to_string(place.path("p.csv")).unwrap(), shown);
 
     let run = place
@@ -227,6 +232,23 @@ fn the_ending_of_output_chooses_the_format_and_json_sums_up() {
         (&summary["rows"], &summary["truncated"]),
         (&json!(3), &json!(0))
     );
+    let keys: Vec<&String> = summary.as_object().unwrap().keys().collect();
+    let promised = [
+        "rows",
+        "truncated",
+        "yes",
+        "seconds",
+        "scoring",
+        "peak_rss_bytes",
+    ];
+    assert_eq!(keys, promised);
+    let (scoring, seconds) = (&summary["scoring"], summary["seconds"].as_f64().unwrap());
+    assert_eq!(scoring["precision"], "f32");
+    let scoring_seconds = scoring["seconds"].as_f64().unwrap();
+    assert!(scoring_seconds <= seconds, "{summary}");
+    let rate = scoring["tokens"].as_f64().unwrap() / scoring_seconds;
+    let told = scoring["tokens_per_second"].as_f64().unwrap();
+    assert!((rate - told).abs() < 1e-6 * rate, "{rate} and {told}");
     let yes = rows.iter().filter(|row| {
         row["labels"]
             .as_array()

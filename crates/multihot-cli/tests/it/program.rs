@@ -37,7 +37,11 @@ pub fn trained() -> &'static Path {
     MODEL.get_or_init(|| {
         let place = Place::new();
         place
-            .train(&reviews(), "model", &["--epochs", "2"])
+            .train(
+                &reviews(),
+                "model",
+                &["--epochs", "2", "--precision", "f32"],
+            )
             .succeeds();
         place.folder.keep().join("model")
     })
@@ -186,6 +190,15 @@ impl Run {
     pub fn json(&self) -> Value {
         assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
         serde_json::from_str(&self.stdout).expect("standard output is JSON")
+    }
+
+    /// What `evaluate --json` printed, without time and memory.
+    #[track_caller]
+    pub fn figures(self) -> Value {
+        let mut figures = self.succeeds().json();
+        let object = figures.as_object_mut().unwrap();
+        object.retain(|key, _| key != "scoring" && key != "peak_rss_bytes");
+        figures
     }
 
     /// Asserts that standard error has a line with all of `parts`.

@@ -35,6 +35,8 @@ fn a_training_shows_what_it_found_what_it_does_and_what_came_of_it() {
         "8",
         "--seed",
         "5",
+        "--precision",
+        "f32",
     ];
     let run = place.train(&table, "model", &options).succeeds();
 
@@ -46,7 +48,7 @@ fn a_training_shows_what_it_found_what_it_does_and_what_came_of_it() {
     );
     let expected = format!(
         "{detection}{detection}note: 120 rows to learn from, 120 held out
-4 epochs, 60 updates; learning rate #, head #; rows up to 64 tokens; seed 5
+4 epochs, 60 updates; learning rate #, head #; rows up to 64 tokens; f32; seed 5
 note: started afresh: classifier.weight, classifier.bias
 epoch 1: train loss #  dev loss #  dev macro average precision #
 epoch 2: train loss #  dev loss #  dev macro average precision #
@@ -128,6 +130,8 @@ fn json_is_one_object_with_the_fields_that_were_promised() {
         "epochs",
         "dev",
         "out",
+        "interrupted",
+        "precision",
     ];
     assert_eq!(keys[..promised.len()], promised);
     assert_eq!(summary["out"], "model");

@@ -19,7 +19,7 @@ fn assert_is_wrong_usage(run: Run, parts: &[&str]) {
 fn options_that_do_not_exist_or_do_not_go_together_are_named() {
     let model = text(trained());
     let table = text(&reviews());
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (&[], &["Usage: multihot"]),
         (&["trian"], &["'trian'", "'train'"]),
         (&["train", &table], &["--encoder <FOLDER>", "--out <MODEL>"]),
@@ -71,7 +71,35 @@ fn options_that_do_not_exist_or_do_not_go_together_are_named() {
         ),
         (
             &["evaluate", &model, &table, "--precision", "f64"],
-            &["'f64'", "f32"],
+            &["'f64'", "f32, bf16, int8, auto"],
+        ),
+        (
+            &["predict", &model, &table, "--precision", "fp16"],
+            &["'fp16'", "f32, bf16, int8, auto"],
+        ),
+        (
+            &[
+                "train",
+                &table,
+                "--encoder",
+                "e",
+                "--out",
+                "o",
+                "--precision",
+                "int8",
+            ],
+            &["'int8'", "f32, bf16, auto"],
+        ),
+        (
+            &[
+                "evaluate",
+                &model,
+                &table,
+                "--compare-precisions",
+                "--precision",
+                "bf16",
+            ],
+            &["--compare-precisions", "--precision", "cannot be used with"],
         ),
     ];
     for (args, parts) in cases {

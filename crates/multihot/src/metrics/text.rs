@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{Evaluation, ReportLine};
 
 /// Written for what has no value.
-const DASH: &str = "-";
+pub(crate) const DASH: &str = "-";
 
 /// Writes `evaluation` in scikit-learn's layout with two more columns, then the single figures.
 pub(super) fn write(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()> {
@@ -80,12 +80,13 @@ fn write_figures(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()>
     writeln!(out, "{:<23}  {:>9}", "rows", evaluation.rows)
 }
 
-fn figure(value: Option<f64>) -> String {
+/// Four digits behind the point, or the dash.
+pub(crate) fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| DASH.to_owned(), |value| format!("{value:.4}"))
 }
 
 /// `name` with its control characters escaped: a line break would tear the table.
-fn visible(name: &str) -> String {
+pub(crate) fn visible(name: &str) -> String {
     let escaped = |c: char| {
         if c.is_control() {
             c.escape_default().collect()

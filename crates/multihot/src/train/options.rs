@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batches::{self, BatchSize};
 use super::schedule::Schedule;
+use crate::precision::{Precision, PrecisionName, TrainPrecision};
 
 /// Share of the steps over which the learning rate rises from zero.
 const WARMUP_SHARE: f32 = 0.06;
@@ -13,15 +14,6 @@ const WARMUP_SHARE: f32 = 0.06;
 /// At equal rates the head of a small encoder has hardly moved when the encoder
 /// has: macro average precision 0.23 against 0.48 on GoEmotions.
 const HEAD_RATE_FACTOR: f32 = 10.0;
-
-/// Number type of the encoder's arithmetic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Single precision throughout.
-    #[default]
-    F32,
-}
 
 /// Which part of the encoder keeps its values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,8 +58,11 @@ pub struct TrainOptions {
     pub accumulation: usize,
     /// Longest row in tokens, special ones included. Default: what the encoder can read.
     pub max_length: Option<usize>,
-    /// Number type of the arithmetic.
-    pub precision: Precision,
+    /// Number type that matrices are multiplied in.
+    pub precision: TrainPrecision,
+    /// Keep the input of each layer only and pass through it again on the way back: less memory,
+    /// more time, the same bits.
+    pub recompute: bool,
     /// Start of every random choice.
     pub seed: u64,
     /// Weight decay of everything except biases and LayerNorm.
@@ -99,7 +94,8 @@ impl Default for TrainOptions {
             batch: BatchSize::Rows(32),
             accumulation: 1,
             max_length: None,
-            precision: Precision::F32,
+            precision: TrainPrecision::Auto,
+            recompute: false,
             seed: 0,
             weight_decay: 0.01,
             warmup_share: WARMUP_SHARE,
@@ -135,6 +131,9 @@ pub struct PlanFacts<'a> {
     pub n_layers: usize,
     /// Longest row in tokens, from [`TrainOptions::longest_row`].
     pub max_length: usize,
+    /// What [`TrainPrecision::Auto`] comes to: the number type of the checkpoint that is gone on
+    /// from, else what suits the machine.
+    pub auto_precision: Precision,
     /// Tokens of each training row, after truncation.
     pub lengths: &'a [usize],
     /// How the model whose training goes on makes one vector of a row's tokens.
@@ -166,7 +165,8 @@ pub struct TrainPlan {
     pub accumulation: usize,
     /// Longest row in tokens.
     pub max_length: usize,
-    /// Number type of the arithmetic.
+    /// Number type that matrices are multiplied in.
+    #[serde(with = "PrecisionName")]
     pub precision: Precision,
     /// Start of every random choice.
     pub seed: u64,
@@ -266,7 +266,7 @@ impl TrainOptions {
             batch: self.batch,
             accumulation: self.accumulation,
             max_length: facts.max_length,
-            precision: self.precision,
+            precision: self.precision.resolve(facts.auto_precision),
             seed: self.seed,
             weight_decay: self.weight_decay,
             clip: self.clip,
@@ -332,6 +332,7 @@ mod tests {
             hidden_size: 384,
             n_layers: 6,
             max_length: 512,
+            auto_precision: Precision::F32,
             lengths,
             pooling: None,
             positive_weights: None,
@@ -360,6 +361,28 @@ mod tests {
                 .unwrap();
             assert_eq!(plan.learning_rate, expected, "width {width}");
             assert_eq!(plan.head_learning_rate, expected * 10.0, "width {width}");
+        }
+    }
+
+    #[test]
+    fn the_plan_has_a_number_type_and_no_auto() {
+        use Precision::{Bf16, F32};
+        let cases = [
+            (TrainPrecision::Auto, F32, F32),
+            (TrainPrecision::Auto, Bf16, Bf16),
+            (TrainPrecision::F32, Bf16, F32),
+            (TrainPrecision::Bf16, F32, Bf16),
+        ];
+        for (precision, auto_precision, expected) in cases {
+            let options = TrainOptions {
+                precision,
+                ..TrainOptions::default()
+            };
+            let plan = options.plan(PlanFacts {
+                auto_precision,
+                ..facts(&[10; 8])
+            });
+            assert_eq!(plan.unwrap().precision, expected, "{precision:?}");
         }
     }
 

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, better};
 use crate::error::Error;
 use crate::metrics::Evaluation;
+use crate::speed::peak_rss_bytes;
 
 /// How far a training has come.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -47,6 +48,7 @@ impl Progress {
 
     pub(super) fn summary(
         self,
+        plan: &TrainPlan,
         dev: Evaluation,
         out: &Path,
         total: Duration,
@@ -63,14 +65,15 @@ impl Progress {
             dev,
             out: out.to_owned(),
             interrupted,
+            precision: plan.precision,
         }
     }
 }
 
 /// What `state.json` holds.
 #[derive(Serialize, Deserialize)]
-struct State {
-    plan: TrainPlan,
+pub(super) struct State {
+    pub(super) plan: TrainPlan,
     /// SHA-256 of labels, tokens and cells of both parts, and of what the encoder computes.
     rows: String,
     progress: Progress,
@@ -101,16 +104,17 @@ impl Checkpoint {
         }
     }
 
-    /// Takes up the state in `run`, which must have the same plan and the same rows.
-    pub(super) fn resume(&self, run: &mut Run<'_>) -> Result<(), Error> {
+    /// What was saved, without the parameters and the moments.
+    pub(super) fn state(&self) -> Result<State, Error> {
         let path = self.folder.join("state.json");
         let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let differs = |what: String| Error::ResumeDiffers {
-            checkpoint: self.folder.clone(),
-            what,
-        };
-        let state: State = serde_json::from_str(&text)
-            .map_err(|error| differs(format!("layout of state.json ({error})")))?;
+        serde_json::from_str(&text)
+            .map_err(|error| self.differs(format!("layout of state.json ({error})")))
+    }
+
+    /// Takes up `state` in `run`, which must have the same plan and the same rows.
+    pub(super) fn resume(&self, state: State, run: &mut Run<'_>) -> Result<(), Error> {
+        let differs = |what| self.differs(what);
         if let Some(what) = first_difference(&state.plan, &run.plan) {
             return Err(differs(what));
         }
@@ -165,15 +169,19 @@ impl Checkpoint {
     /// Puts the best epoch's parameters into `encoder`.
     pub(super) fn restore_best(&self, encoder: &mut Encoder) -> Result<(), Error> {
         let file = Weights::open_safetensors(&self.folder.join("best.safetensors"))?;
-        let read = |values: &mut [f32]| read_flat(&file, "values", values);
         encoder
-            .restore_with(read)
-            .map_err(|what| Error::ResumeDiffers {
-                checkpoint: self.folder.clone(),
-                what,
-            })
+            .restore_with(|values| read_flat(&file, "values", values))
+            .map_err(|what| self.differs(what))
     }
 
+    fn differs(&self, what: String) -> Error {
+        Error::ResumeDiffers {
+            checkpoint: self.folder.clone(),
+            what,
+        }
+    }
+
+    /// Removes the state of a training that has ended.
     pub(super) fn remove(&self) -> Result<(), Error> {
         std::fs::remove_dir_all(&self.folder).map_err(Error::io(&self.folder))
     }
@@ -249,15 +257,6 @@ fn code(cell: &Cell) -> u8 {
         Cell::Yes => 1,
         Cell::Unknown => 2,
     }
-}
-
-/// Most memory this process has held, from `/proc/self/status`; `None` where there is no such file.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]

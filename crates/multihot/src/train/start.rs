@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use multihot_checkpoint::{ModelFolder, Pooling};
-use multihot_encoder::{Encoder, Freeze as EncoderFreeze};
+use multihot_encoder::{Encoder, Freeze as EncoderFreeze, Purpose};
 use multihot_table::Cell;
 
 use super::{
@@ -163,8 +163,12 @@ pub(super) fn encoder(
         plan.pooling,
         plan.seed,
         cpu,
-        multihot_encoder::Purpose::TRAIN_F32,
+        Purpose {
+            precision: plan.precision,
+            trains: true,
+        },
     )?;
+    encoder.recompute(job.options.recompute);
     report.notes.iter().for_each(|note| observer.note(note));
     let weights = plan.positive_weights.as_deref();
     if report.kept_head && own_labels(folder)?.as_ref() == Some(&parts.labels) {

@@ -145,7 +145,8 @@ pub(crate) struct Pack<'a, A: Arithmetic, S> {
 }
 
 impl<A: From<S>, S: Plain> Pack<'_, A, S> {
-    /// The panels, `width` columns each.
+    /// The panels, `width` columns each. With `width` known when this is compiled, loops over the
+    /// columns of a whole panel become a few vectors.
     #[inline(always)]
     fn panels(self, width: usize) {
         let panel_len = (width * self.depth.div_ceil(A::GROUP)).max(1);
@@ -155,6 +156,9 @@ impl<A: From<S>, S: Plain> Pack<'_, A, S> {
             let source = self.source.at_row(first);
             source.assert_holds(columns, self.depth);
             match source.row_step {
+                1 if columns == width => {
+                    pack_along::<A, S>(source, width, self.depth, width, out);
+                }
                 1 => pack_along::<A, S>(source, columns, self.depth, width, out),
                 _ => pack_across::<A, S>(source, columns, self.depth, width, out),
             }
@@ -171,7 +175,6 @@ impl<A: From<S>, S: Plain> Kernel for Pack<'_, A, S> {
 
     #[inline(always)]
     fn fast<L: Lanes>(self, _: L) {
-        // Loops over independent columns, which the compiler turns into vectors.
         self.panels(2 * L::WIDTH);
     }
 }
@@ -185,33 +188,30 @@ fn pack_along<A: From<S>, S: Plain>(
     width: usize,
     out: &mut [A::Unit],
 ) {
-    let zero = A::unit(|_| A::ZERO);
+    let row = |k: usize| &source.values[k * source.k_step..][..columns];
+    let whole = depth / A::GROUP;
     for (index, out) in out.chunks_exact_mut(width).enumerate() {
-        let row = |g: usize| &source.values[(index * A::GROUP + g) * source.k_step..][..columns];
-        let (out, rest) = out.split_at_mut(columns);
-        rest.fill(zero);
-        if (index + 1) * A::GROUP <= depth {
+        let first = index * A::GROUP;
+        if index < whole {
             // The same slices for all columns: found once.
-            let rows: [&[S]; 4] = std::array::from_fn(|g| row(g.min(A::GROUP - 1)));
-            for (j, out) in out.iter_mut().enumerate() {
-                *out = A::unit(|g| A::element(rows[g][j]));
+            let rows: [&[S]; 4] = std::array::from_fn(|g| row(first + g.min(A::GROUP - 1)));
+            for j in 0..columns {
+                out[j] = A::unit(|g| A::element(rows[g][j]));
             }
         } else {
-            let there = |g: usize| index * A::GROUP + g < depth;
-            for (j, out) in out.iter_mut().enumerate() {
-                *out = A::unit(|g| {
-                    if there(g) {
-                        A::element(row(g)[j])
-                    } else {
-                        A::ZERO
-                    }
+            for j in 0..columns {
+                out[j] = A::unit(|g| match first + g < depth {
+                    true => A::element(row(first + g)[j]),
+                    false => A::ZERO,
                 });
             }
         }
+        out[columns..].fill(A::unit(|_| A::ZERO));
     }
 }
 
-/// Where they stand apart. In blocks that stay in the nearest cache.
+/// Where they stand apart. In blocks that stay in the nearest cache, some columns at a time, so that
+/// what is written stands side by side.
 #[inline(always)]
 fn pack_across<A: From<S>, S: Plain>(
     source: Strided<'_, S>,
@@ -221,23 +221,71 @@ fn pack_across<A: From<S>, S: Plain>(
     out: &mut [A::Unit],
 ) {
     const BLOCK: usize = 64;
-    let zero = A::unit(|_| A::ZERO);
+    const TOGETHER: usize = 8;
     for (block, out) in out.chunks_mut(BLOCK * width).enumerate() {
-        let first = block * BLOCK * A::GROUP;
-        for j in 0..width {
-            let out = out[j..].iter_mut().step_by(width);
-            if j >= columns {
-                out.for_each(|out| *out = zero);
-                continue;
+        let source = source.at_position(block * BLOCK * A::GROUP);
+        let depth = depth.saturating_sub(block * BLOCK * A::GROUP);
+        let mut j = 0;
+        while j < columns {
+            let source = source.at_row(j);
+            let out = &mut out[j..];
+            if j + TOGETHER <= columns {
+                pack_columns::<A, S, TOGETHER>(source, depth, width, out);
+                j += TOGETHER;
+            } else {
+                pack_columns::<A, S, 1>(source, depth, width, out);
+                j += 1;
             }
-            let column = &source.values[j * source.row_step..];
-            for (index, out) in out.enumerate() {
-                let k = first + index * A::GROUP;
-                *out = A::unit(|g| match k + g < depth {
-                    true => A::element(column[(k + g) * source.k_step]),
-                    false => A::ZERO,
-                });
+        }
+        for out in out.chunks_exact_mut(width) {
+            out[columns..].fill(A::unit(|_| A::ZERO));
+        }
+    }
+}
+
+/// The first `COLUMNS` columns of a block, `depth` positions of which there are.
+#[inline(always)]
+fn pack_columns<A: From<S>, S: Plain, const COLUMNS: usize>(
+    source: Strided<'_, S>,
+    depth: usize,
+    width: usize,
+    out: &mut [A::Unit],
+) {
+    let len = depth.min(out.len().div_ceil(width) * A::GROUP);
+    // Where neighbours in the sum are neighbours in memory, they lie in slices of one length.
+    if source.k_step == 1 {
+        let columns: [&[S]; COLUMNS] =
+            std::array::from_fn(|j| &source.values[j * source.row_step..][..len]);
+        let whole = len / A::GROUP;
+        for (unit, out) in out.chunks_mut(width).take(whole).enumerate() {
+            let first = unit * A::GROUP;
+            for (column, out) in columns.iter().zip(out) {
+                let elements = &column[first..first + A::GROUP];
+                *out = A::unit(|g| A::element(elements[g]));
             }
+        }
+        return pack_rest::<A, S, COLUMNS>(source, whole, depth, width, out);
+    }
+    pack_rest::<A, S, COLUMNS>(source, 0, depth, width, out);
+}
+
+/// The units from number `first` on, whatever is there of them.
+#[inline(always)]
+fn pack_rest<A: From<S>, S: Plain, const COLUMNS: usize>(
+    source: Strided<'_, S>,
+    first: usize,
+    depth: usize,
+    width: usize,
+    out: &mut [A::Unit],
+) {
+    for (unit, out) in out.chunks_mut(width).enumerate().skip(first) {
+        for (j, out) in out.iter_mut().take(COLUMNS).enumerate() {
+            *out = A::unit(|g| match unit * A::GROUP + g {
+                k if k < depth => {
+                    A::element(source.values[j * source.row_step + k * source.k_step])
+                }
+                _ => A::ZERO,
+            });
         }
     }
 }

@@ -22,7 +22,7 @@ const FEWEST_RUNS: usize = 5;
 /// begins before the first of them ends (4 pipes of 4 steps in NEON, 2 of 5 in x86-64), and as
 /// many as the registers hold together with their factors.
 const MANY: [usize; 2] = [4, 6];
-const FEW: [usize; 2] = [3, 4];
+const FEW: [usize; 2] = [3, 3];
 
 /// Room for the most sums of the widest vectors.
 const SUMS: usize = 24 * 16;

@@ -62,7 +62,11 @@ impl Quantized {
         );
         cpu.pool()
             .for_each_chunk(&mut rounded, inputs.max(1), |output, rounded| {
-                let scale = round_weights(&w[output * inputs..][..inputs], rounded);
+                let w = &w[output * inputs..][..inputs];
+                let scale = cpu.isa().run(RoundWeights {
+                    w,
+                    out: &mut *rounded,
+                });
                 // SAFETY: every output comes once.
                 let (scales, sums) = unsafe { (scales.chunk(output), sums.chunk(output)) };
                 scales[0] = scale;
@@ -153,15 +157,35 @@ impl Step for i16 {
 }
 
 /// Rounds one output's weights to whole steps and returns the size of a step.
-fn round_weights(w: &[f32], out: &mut [i8]) -> f32 {
-    let largest = w.iter().fold(0.0f32, |largest, w| largest.max(w.abs()));
-    let scale = largest / LARGEST;
-    // Infinite where all weights are 0, or as good as.
-    let inverse = Some(1.0 / scale).filter(|inverse| inverse.is_finite());
-    for (w, out) in w.iter().zip(out) {
-        *out = (w * inverse.unwrap_or(0.0)).round_ties_even() as i8;
+struct RoundWeights<'a> {
+    w: &'a [f32],
+    out: &'a mut [i8],
+}
+
+impl Kernel for RoundWeights<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn scalar(self) -> f32 {
+        let largest = self
+            .w
+            .iter()
+            .fold(0.0f32, |largest, w| largest.max(w.abs()));
+        let scale = largest / LARGEST;
+        // Infinite where all weights are 0, or as good as.
+        let inverse = Some(1.0 / scale).filter(|inverse| inverse.is_finite());
+        let inverse = inverse.unwrap_or(0.0);
+        for (w, out) in self.w.iter().zip(self.out) {
+            *out = (w * inverse).round_ties_even() as i8;
+        }
+        scale
     }
-    scale
+
+    #[inline(always)]
+    fn fast<L: Lanes>(self, _: L) -> f32 {
+        // The same loops, which the compiler turns into vectors.
+        self.scalar()
+    }
 }
 
 /// Rounds one row of activations to whole steps from its least value, or 0, to its largest, or 0.
@@ -231,6 +255,7 @@ struct Scale<'a> {
 impl Kernel for Scale<'_> {
     type Output = ();
 
+    #[inline(always)]
     fn scalar(self) {
         let columns = self.sums.iter().zip(self.weight_sums).zip(self.scales);
         for (((sum, weight_sum), scale), out) in columns.zip(self.out) {
@@ -259,14 +284,22 @@ mod tests {
     fn weights_are_within_half_a_step_and_the_largest_is_exact() {
         let w = [0.5, -1.0, 0.0, 0.25, 1.0 / 254.0];
         let mut out = [1; 5];
-        let scale = round_weights(&w, &mut out);
-        assert_eq!(out, [64, -127, 0, 32, 0]);
-        for (w, v) in w.iter().zip(out) {
-            assert!((w - f32::from(v) * scale).abs() <= scale * 0.5001, "{w}");
+        for isa in Isa::supported() {
+            let scale = isa.run(RoundWeights {
+                w: &w,
+                out: &mut out,
+            });
+            assert_eq!(out, [64, -127, 0, 32, 0], "{isa}");
+            for (w, v) in w.iter().zip(out) {
+                assert!((w - f32::from(v) * scale).abs() <= scale * 0.5001, "{w}");
+            }
+            let mut zeros = [1; 3];
+            let scale = isa.run(RoundWeights {
+                w: &[0.0, -0.0, 0.0],
+                out: &mut zeros,
+            });
+            assert_eq!((scale, zeros), (0.0, [0; 3]), "{isa}");
         }
-        let mut zeros = [1; 3];
-        assert_eq!(round_weights(&[0.0, -0.0, 0.0], &mut zeros), 0.0);
-        assert_eq!(zeros, [0; 3]);
     }
 
     #[test]

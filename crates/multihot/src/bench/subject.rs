@@ -83,7 +83,11 @@ impl Subject {
 
     pub(super) fn run(&mut self, task: Task, batch: &TokenBatch) -> Result<(), Error> {
         match task {
-            Task::Predict => drop(self.encoder.forward(batch)?),
+            Task::Predict => {
+                // Costs nothing but after an update.
+                self.encoder.settle();
+                self.encoder.forward(batch)?;
+            }
             Task::Train => self.train(batch)?,
         }
         Ok(())
@@ -103,7 +107,6 @@ impl Subject {
             step: self.step,
             micro_batch: 0,
         };
-        self.encoder.zero_gradients();
         let scale = 1.0 / n_cells as f32;
         learn(&mut self.encoder, batch, dropout, &cells, None, scale)?;
         self.encoder.step(&step_plan(self.step));

@@ -192,21 +192,22 @@ fn pack_along<A: From<S>, S: Plain>(
     let whole = depth / A::GROUP;
     for (index, out) in out.chunks_exact_mut(width).enumerate() {
         let first = index * A::GROUP;
+        let (out, rest) = out.split_at_mut(columns);
         if index < whole {
             // The same slices for all columns: found once.
             let rows: [&[S]; 4] = std::array::from_fn(|g| row(first + g.min(A::GROUP - 1)));
-            for j in 0..columns {
-                out[j] = A::unit(|g| A::element(rows[g][j]));
+            for (j, out) in out.iter_mut().enumerate() {
+                *out = A::unit(|g| A::element(rows[g][j]));
             }
         } else {
-            for j in 0..columns {
-                out[j] = A::unit(|g| match first + g < depth {
+            for (j, out) in out.iter_mut().enumerate() {
+                *out = A::unit(|g| match first + g < depth {
                     true => A::element(row(first + g)[j]),
                     false => A::ZERO,
                 });
             }
         }
-        out[columns..].fill(A::unit(|_| A::ZERO));
+        rest.fill(A::unit(|_| A::ZERO));
     }
 }
 

@@ -2,9 +2,10 @@
 
 usage: plot.py DIR [--compared COMPARE.json] [--points POINTS.json]
 
-A file of points is a JSON list of objects:
-    {"work": "train", "what": "row_tokens", "x": 64, "precision": "bf16", "tokens_per_s": 4210.0}
-`what` is `row_tokens`, `batch_rows`, `rows` or `threads`, and `x` its value; `work` is `train` or `predict`, and may be
+A file of points is what `multihot bench --sweep lengths,batch,rows,threads --json` prints, or a JSON list of objects as
+stand there under `sweep`:
+    {"work": "train", "what": "lengths", "x": 64, "precision": "bf16", "tokens_per_s": 4210.0}
+`what` is `lengths`, `batch`, `rows` or `threads`, and `x` its value; `work` is `train` or `predict`, and may be
 left out. There is one plot for each `what`, with one line for each work and precision.
 """
 
@@ -22,8 +23,8 @@ OURS, THEIRS = "#e8710a", "#4a90d9"
 DASHES = {"train": "-", "predict": "--", None: "-"}
 HUES = {"f32": "#4a90d9", "bf16": "#e8710a", "int8": "#2ca05a"}
 AXES = {
-    "row_tokens": "tokens of a row",
-    "batch_rows": "rows of a batch",
+    "lengths": "tokens of a row",
+    "batch": "rows of a batch",
     "rows": "rows of the table",
     "threads": "threads",
 }
@@ -56,6 +57,8 @@ def main():
             draw_comparison(work, options.folder)
     if options.points:
         points = json.loads(options.points.read_text())
+        if isinstance(points, dict):
+            points = points["sweep"]
         for what in {point["what"]: None for point in points}:
             draw_cost(what, [point for point in points if point["what"] == what], options.folder)
 

@@ -75,16 +75,74 @@ pub(crate) struct Int8;
 #[derive(Clone, Copy)]
 pub(crate) struct Int16;
 
+/// The units of an arithmetic that multiplies groups of factors: words of 32 bits.
+macro_rules! units_are_words {
+    () => {
+        type Unit = u32;
+        type Units<L: Lanes> = L::Words;
+
+        #[inline(always)]
+        fn splat<L: Lanes>(lanes: L, x: u32) -> L::Words {
+            lanes.splat_word(x)
+        }
+
+        #[inline(always)]
+        unsafe fn load<L: Lanes>(lanes: L, x: *const u32) -> L::Words {
+            // SAFETY: the caller's promise.
+            unsafe { lanes.load_full_words(x) }
+        }
+    };
+}
+
+/// Sums in `f32`.
+macro_rules! sums_are_f32 {
+    () => {
+        type Sum = f32;
+        type Sums<L: Lanes> = L::Vector;
+
+        const ZERO_SUM: f32 = 0.0;
+
+        #[inline(always)]
+        fn load_sums<L: Lanes>(lanes: L, x: &[f32]) -> L::Vector {
+            lanes.load(x)
+        }
+
+        #[inline(always)]
+        fn store_sums<L: Lanes>(lanes: L, x: L::Vector, out: &mut [f32]) {
+            lanes.store(x, out);
+        }
+    };
+}
+
+/// Sums in whole numbers.
+macro_rules! sums_are_whole {
+    () => {
+        type Sum = i32;
+        type Sums<L: Lanes> = L::Words;
+
+        const ZERO_SUM: i32 = 0;
+
+        #[inline(always)]
+        fn load_sums<L: Lanes>(lanes: L, x: &[i32]) -> L::Words {
+            lanes.load_whole(x)
+        }
+
+        #[inline(always)]
+        fn store_sums<L: Lanes>(lanes: L, x: L::Words, out: &mut [i32]) {
+            lanes.store_whole(x, out);
+        }
+    };
+}
+
 impl Arithmetic for F32 {
+    sums_are_f32!();
+
     type Element = f32;
     type Unit = f32;
-    type Sum = f32;
     type Units<L: Lanes> = L::Vector;
-    type Sums<L: Lanes> = L::Vector;
 
     const GROUP: usize = 1;
     const ZERO: f32 = 0.0;
-    const ZERO_SUM: f32 = 0.0;
 
     #[inline(always)]
     fn unit(element: impl Fn(usize) -> f32) -> f32 {
@@ -111,28 +169,16 @@ impl Arithmetic for F32 {
         // SAFETY: the caller's promise.
         unsafe { lanes.load_full(x) }
     }
-
-    #[inline(always)]
-    fn load_sums<L: Lanes>(lanes: L, x: &[f32]) -> L::Vector {
-        lanes.load(x)
-    }
-
-    #[inline(always)]
-    fn store_sums<L: Lanes>(lanes: L, x: L::Vector, out: &mut [f32]) {
-        lanes.store(x, out);
-    }
 }
 
 impl Arithmetic for Bf16 {
+    units_are_words!();
+    sums_are_f32!();
+
     type Element = bf16;
-    type Unit = u32;
-    type Sum = f32;
-    type Units<L: Lanes> = L::Words;
-    type Sums<L: Lanes> = L::Vector;
 
     const GROUP: usize = 2;
     const ZERO: bf16 = bf16::ZERO;
-    const ZERO_SUM: f32 = 0.0;
 
     #[inline(always)]
     fn unit(element: impl Fn(usize) -> bf16) -> u32 {
@@ -150,40 +196,17 @@ impl Arithmetic for Bf16 {
     fn add_lanes<L: Lanes>(lanes: L, x: L::Words, y: L::Words, sums: L::Vector) -> L::Vector {
         lanes.add_pairs(x, y, sums)
     }
-
-    #[inline(always)]
-    fn splat<L: Lanes>(lanes: L, x: u32) -> L::Words {
-        lanes.splat_word(x)
-    }
-
-    #[inline(always)]
-    unsafe fn load<L: Lanes>(lanes: L, x: *const u32) -> L::Words {
-        // SAFETY: the caller's promise.
-        unsafe { lanes.load_full_words(x) }
-    }
-
-    #[inline(always)]
-    fn load_sums<L: Lanes>(lanes: L, x: &[f32]) -> L::Vector {
-        lanes.load(x)
-    }
-
-    #[inline(always)]
-    fn store_sums<L: Lanes>(lanes: L, x: L::Vector, out: &mut [f32]) {
-        lanes.store(x, out);
-    }
 }
 
 impl Arithmetic for Int8 {
+    units_are_words!();
+    sums_are_whole!();
+
     /// The left one's type; the right ones lie in the same bits.
     type Element = u8;
-    type Unit = u32;
-    type Sum = i32;
-    type Units<L: Lanes> = L::Words;
-    type Sums<L: Lanes> = L::Words;
 
     const GROUP: usize = 4;
     const ZERO: u8 = 0;
-    const ZERO_SUM: i32 = 0;
 
     #[inline(always)]
     fn unit(element: impl Fn(usize) -> u8) -> u32 {
@@ -202,39 +225,16 @@ impl Arithmetic for Int8 {
     fn add_lanes<L: Lanes>(lanes: L, x: L::Words, y: L::Words, sums: L::Words) -> L::Words {
         lanes.add_quads(x, y, sums)
     }
-
-    #[inline(always)]
-    fn splat<L: Lanes>(lanes: L, x: u32) -> L::Words {
-        lanes.splat_word(x)
-    }
-
-    #[inline(always)]
-    unsafe fn load<L: Lanes>(lanes: L, x: *const u32) -> L::Words {
-        // SAFETY: the caller's promise.
-        unsafe { lanes.load_full_words(x) }
-    }
-
-    #[inline(always)]
-    fn load_sums<L: Lanes>(lanes: L, x: &[i32]) -> L::Words {
-        lanes.load_whole(x)
-    }
-
-    #[inline(always)]
-    fn store_sums<L: Lanes>(lanes: L, x: L::Words, out: &mut [i32]) {
-        lanes.store_whole(x, out);
-    }
 }
 
 impl Arithmetic for Int16 {
+    units_are_words!();
+    sums_are_whole!();
+
     type Element = i16;
-    type Unit = u32;
-    type Sum = i32;
-    type Units<L: Lanes> = L::Words;
-    type Sums<L: Lanes> = L::Words;
 
     const GROUP: usize = 2;
     const ZERO: i16 = 0;
-    const ZERO_SUM: i32 = 0;
 
     #[inline(always)]
     fn unit(element: impl Fn(usize) -> i16) -> u32 {
@@ -251,27 +251,6 @@ impl Arithmetic for Int16 {
     #[inline(always)]
     fn add_lanes<L: Lanes>(lanes: L, x: L::Words, y: L::Words, sums: L::Words) -> L::Words {
         lanes.add_whole_pairs(x, y, sums)
-    }
-
-    #[inline(always)]
-    fn splat<L: Lanes>(lanes: L, x: u32) -> L::Words {
-        lanes.splat_word(x)
-    }
-
-    #[inline(always)]
-    unsafe fn load<L: Lanes>(lanes: L, x: *const u32) -> L::Words {
-        // SAFETY: the caller's promise.
-        unsafe { lanes.load_full_words(x) }
-    }
-
-    #[inline(always)]
-    fn load_sums<L: Lanes>(lanes: L, x: &[i32]) -> L::Words {
-        lanes.load_whole(x)
-    }
-
-    #[inline(always)]
-    fn store_sums<L: Lanes>(lanes: L, x: L::Words, out: &mut [i32]) {
-        lanes.store_whole(x, out);
     }
 }
 

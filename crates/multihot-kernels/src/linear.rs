@@ -3,14 +3,12 @@
 mod finish;
 mod int8;
 
-use half::bf16;
-
 pub use finish::Finish;
 
 use crate::aligned::Aligned;
-use crate::arithmetic::{Bf16, F32};
+use crate::arithmetic::{Arithmetic, Bf16, F32, From};
 use crate::lanes::{Kernel, Lanes};
-use crate::multiply::{Begin, Panels, Strided, multiply, multiply_then, pack};
+use crate::multiply::{Begin, Panels, Strided, TakeSums, multiply, multiply_then, pack};
 use crate::numbers::Element;
 use crate::{Cpu, Isa, NumbersRef, Precision, Work};
 use finish::Prepared;
@@ -182,25 +180,20 @@ pub fn linear(
         assert_eq!(bias.len(), w.outputs, "linear: `bias` is not [outputs]");
     }
     let finish = Prepared::new(finish, bias, rows, w.outputs);
+    let take: TakeSums<'_, f32> = &|row, columns, sums| finish.row(cpu.isa(), row, columns, sums);
     match (&w.panels, x) {
         (Packed::F32(panels), NumbersRef::F32(x)) => {
             let b = panels_of(panels, w.inputs, w.outputs);
             let a = Strided::rows(x, w.inputs);
-            multiply_then::<F32>(cpu, a, b, rows, &|row, columns, sums| {
-                finish.row(cpu.isa(), row, columns, sums);
-            });
+            multiply_then::<F32>(cpu, a, b, rows, take);
         }
         (Packed::Bf16 { forward, .. }, NumbersRef::Bf16(x)) => {
             let b = panels_of(forward, w.inputs, w.outputs);
             let a = Strided::rows(x, w.inputs);
-            multiply_then::<Bf16>(cpu, a, b, rows, &|row, columns, sums| {
-                finish.row(cpu.isa(), row, columns, sums);
-            });
+            multiply_then::<Bf16>(cpu, a, b, rows, take);
         }
         (Packed::Int8(quantized), NumbersRef::F32(x)) => {
-            quantized.multiply(cpu, x, rows, &|row, columns, sums| {
-                finish.row(cpu.isa(), row, columns, sums);
-            });
+            quantized.multiply(cpu, x, rows, take);
         }
         _ => w.refuse("linear", x),
     }
@@ -243,6 +236,7 @@ pub fn linear_d_input(
         "linear_d_input: `values` is not [outputs, inputs]"
     );
     let finish = Prepared::new(finish, None, rows, inputs);
+    let take: TakeSums<'_, f32> = &|row, columns, sums| finish.row(cpu.isa(), row, columns, sums);
     match (&w.panels, d_out) {
         (Packed::F32(_), NumbersRef::F32(d_out)) => {
             let mut units = cpu.scratch(cpu.isa().panels_len::<F32>(inputs, outputs));
@@ -259,9 +253,7 @@ pub fn linear_d_input(
                 columns: inputs,
             };
             let a = Strided::rows(d_out, outputs);
-            multiply_then::<F32>(cpu, a, b, rows, &|row, columns, sums| {
-                finish.row(cpu.isa(), row, columns, sums);
-            });
+            multiply_then::<F32>(cpu, a, b, rows, take);
         }
         (
             Packed::Bf16 {
@@ -272,9 +264,7 @@ pub fn linear_d_input(
         ) => {
             let b = panels_of(backward, outputs, inputs);
             let a = Strided::rows(d_out, outputs);
-            multiply_then::<Bf16>(cpu, a, b, rows, &|row, columns, sums| {
-                finish.row(cpu.isa(), row, columns, sums);
-            });
+            multiply_then::<Bf16>(cpu, a, b, rows, take);
         }
         _ => w.refuse("linear_d_input", d_out),
     }
@@ -317,32 +307,39 @@ pub fn linear_d_weights(
             "linear_d_weights: `d_bias` is not [outputs]"
         );
     }
-    let isa = cpu.isa();
+    let sides = [rows, outputs, inputs];
     match (d_out, x) {
         (NumbersRef::F32(d_out), NumbersRef::F32(x)) => {
-            let mut units = cpu.scratch(isa.panels_len::<F32>(inputs, rows));
-            pack::<F32, f32>(cpu, Strided::columns(x, inputs), inputs, rows, &mut units);
-            let b = Panels {
-                units: &units[..],
-                depth: rows,
-                columns: inputs,
-            };
-            multiply::<F32>(cpu, Strided::columns(d_out, outputs), b, Begin::Out, d_w);
+            add_products::<F32>(cpu, d_out, x, sides, d_w);
             add_rows(cpu, d_out, d_bias);
         }
         (NumbersRef::Bf16(d_out), NumbersRef::Bf16(x)) => {
-            let mut units = cpu.scratch(isa.panels_len::<Bf16>(inputs, rows));
-            pack::<Bf16, bf16>(cpu, Strided::columns(x, inputs), inputs, rows, &mut units);
-            let b = Panels {
-                units: &units[..],
-                depth: rows,
-                columns: inputs,
-            };
-            multiply::<Bf16>(cpu, Strided::columns(d_out, outputs), b, Begin::Out, d_w);
+            add_products::<Bf16>(cpu, d_out, x, sides, d_w);
             add_rows(cpu, d_out, d_bias);
         }
         _ => panic!("linear_d_weights: `d_out` and `x` are of two number types"),
     }
+}
+
+/// `d_w += d_outᵀ x`.
+fn add_products<A>(
+    cpu: &Cpu,
+    d_out: &[A::Element],
+    x: &[A::Element],
+    [rows, outputs, inputs]: [usize; 3],
+    d_w: &mut [f32],
+) where
+    A: Arithmetic<Sum = f32> + From<<A as Arithmetic>::Element>,
+{
+    let mut units = cpu.scratch(cpu.isa().panels_len::<A>(inputs, rows));
+    let source = Strided::columns(x, inputs);
+    pack::<A, A::Element>(cpu, source, inputs, rows, &mut units);
+    let b = Panels {
+        units: &units[..],
+        depth: rows,
+        columns: inputs,
+    };
+    multiply::<A>(cpu, Strided::columns(d_out, outputs), b, Begin::Out, d_w);
 }
 
 /// Adds the rows of `x`, in order, to `out`. Tasks take columns.
@@ -402,6 +399,8 @@ fn rows(operation: &str, len: usize, width: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use half::bf16;
+
     use super::*;
     use crate::random::normal;
     use crate::{Activation, Dropout, NumbersMut, activation, activation_backward, add, dropout};

@@ -1,4 +1,4 @@
-//! How fast a model runs on this machine, and how much faster the machine would let it: [`bench`]
+//! How fast a model runs on this machine, and how much faster the machine would let it: [`bench()`]
 //! is the whole story, its sections are the modules beside it.
 
 use std::path::Path;

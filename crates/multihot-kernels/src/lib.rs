@@ -1,15 +1,17 @@
-//! Arithmetic of BERT-type encoders on slices of `f32`, with instructions chosen at run time.
+//! Arithmetic of BERT-type encoders on slices of `f32` and bf16, with instructions chosen at run time.
 //!
 //! Every operation is a function of a [`Cpu`] (instruction set and threads) and row-major
 //! slices. Its file has the plain version, which is the meaning, then the fast one over vectors,
 //! then the tests that compare the two; a gradient stands beside its operation and starts with `d_`.
 //!
 //! Start with [`linear()`]: where the time goes. It and [`attention()`] multiply with the
-//! blocked product of `multiply.rs`; all others are written over the `Lanes` of `lanes.rs`.
+//! blocked product of `multiply.rs`; all others are written over the `Lanes` of `lanes.rs`. What a
+//! product reads is [`Numbers`]: `f32` or bf16, as the [`Precision`] of its weights has it. Sums, and
+//! all that is not a factor of a product, are `f32`.
 //!
 //! What holds for all of them: a row's result is the same to the bit alone, in any batch and with
 //! any number of threads. Two instruction sets may differ by rounding. The only panics are
-//! slices whose lengths contradict each other.
+//! slices whose lengths or number types contradict each other.
 
 mod activation;
 mod adamw;

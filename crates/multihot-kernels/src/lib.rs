@@ -39,7 +39,6 @@ mod sum_of_squares;
 pub use activation::{Activation, activation, activation_backward};
 pub use adamw::{AdamW, AdamWFactors, adamw};
 pub use adamw_rows::{AdamWTable, RowBehind, adamw_catch_up, adamw_rows};
-pub use add::add;
 pub use attention::{AttentionShape, Queries, attention, attention_backward};
 pub use breakdown::{Breakdown, Recording, Work};
 pub use cpu::Cpu;

@@ -105,14 +105,6 @@ impl NumbersRef<'_> {
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
-
-    /// As `f32`, which is exact.
-    pub fn to_vec(self) -> Vec<f32> {
-        match self {
-            NumbersRef::F32(x) => x.to_vec(),
-            NumbersRef::Bf16(x) => x.iter().map(|x| x.to_f32()).collect(),
-        }
-    }
 }
 
 impl NumbersMut<'_> {

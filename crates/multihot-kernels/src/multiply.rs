@@ -466,14 +466,11 @@ impl<A: Arithmetic> Multiply<'_, A> {
             let mut row = 0;
             while row < rows {
                 let tile_rows = tile_rows::<L>(rows - row);
-                let (a, row_step, step) = match copied {
-                    true => {
-                        let copy = self.copy[row * range.len()..].as_ptr();
-                        (copy.cast(), A::GROUP, tile_rows * A::GROUP)
-                    }
+                let a = match copied {
+                    true => self.copy[row * range.len()..].as_ptr().cast(),
                     false => {
                         let a = self.a.at_row(row).at_position(range.start * A::GROUP);
-                        (a.values.as_ptr(), a.row_step, a.k_step * A::GROUP)
+                        a.values.as_ptr()
                     }
                 };
                 // SAFETY: inside `out`.
@@ -486,8 +483,7 @@ impl<A: Arithmetic> Multiply<'_, A> {
                 let b = unsafe { self.b.units.as_ptr().add(panel) };
                 let tile = Tile::<A> {
                     a,
-                    row_step,
-                    step,
+                    row_step: self.a.row_step,
                     b,
                     units: range.len(),
                     begin,
@@ -497,7 +493,12 @@ impl<A: Arithmetic> Multiply<'_, A> {
                     columns: filled,
                 };
                 // SAFETY: the caller promises what the tile reads, and `out` is exclusive.
-                unsafe { tile.run_rows(lanes, tile_rows) };
+                unsafe {
+                    match copied {
+                        true => tile.run_rows::<L, true>(lanes, tile_rows),
+                        false => tile.run_rows::<L, false>(lanes, tile_rows),
+                    }
+                };
                 row += tile_rows;
             }
         }
@@ -548,9 +549,8 @@ fn copy_unit<A: Arithmetic>(
 /// A few rows times one panel, the sums in registers.
 struct Tile<A: Arithmetic> {
     a: *const A::Element,
-    /// From a row of `a` to the next, and from a unit to the next, in elements.
+    /// From a row of `a` to the next where it is read in place, in elements.
     row_step: usize,
-    step: usize,
     b: *const A::Unit,
     units: usize,
     /// What the sums start from: a row for all, or as many as `out` has. One way to read it for
@@ -567,28 +567,29 @@ impl<A: Arithmetic> Tile<A> {
     ///
     /// As for [`run`](Tile::run), with this number of rows.
     #[inline(always)]
-    unsafe fn run_rows<L: Lanes>(self, lanes: L, rows: usize) {
+    unsafe fn run_rows<L: Lanes, const COPIED: bool>(self, lanes: L, rows: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             match rows {
                 // The conditions leave out what has too few registers, when this is compiled.
-                12 if L::TILE_ROWS >= 12 => self.run::<L, 12>(lanes),
-                8 if L::TILE_ROWS >= 8 => self.run::<L, 8>(lanes),
-                6 => self.run::<L, 6>(lanes),
-                4 => self.run::<L, 4>(lanes),
-                2 => self.run::<L, 2>(lanes),
-                _ => self.run::<L, 1>(lanes),
+                12 if L::TILE_ROWS >= 12 => self.run::<L, 12, COPIED>(lanes),
+                8 if L::TILE_ROWS >= 8 => self.run::<L, 8, COPIED>(lanes),
+                6 => self.run::<L, 6, COPIED>(lanes),
+                4 => self.run::<L, 4, COPIED>(lanes),
+                2 => self.run::<L, 2, COPIED>(lanes),
+                _ => self.run::<L, 1, COPIED>(lanes),
             }
         }
     }
 
     /// # Safety
     ///
-    /// `a` holds `ROWS` rows of `units` units, `b` can be read for `units` times two vectors,
-    /// `out` is an exclusive rectangle of `ROWS` rows and `columns` columns, and `begin` is one or
-    /// can be read like one.
+    /// `a` holds `ROWS` rows of `units` units: where `COPIED`, those of one position side by side,
+    /// else each row's side by side. `b` can be read for `units` times two vectors, `out` is an
+    /// exclusive rectangle of `ROWS` rows and `columns` columns, and `begin` is one or can be read
+    /// like one.
     #[inline(always)]
-    unsafe fn run<L: Lanes, const ROWS: usize>(self, lanes: L) {
+    unsafe fn run<L: Lanes, const ROWS: usize, const COPIED: bool>(self, lanes: L) {
         let mut sums = [[A::load_sums(lanes, &[]); 2]; ROWS];
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: the caller's promise on `begin`; nothing is written before the last use.
@@ -600,21 +601,25 @@ impl<A: Arithmetic> Tile<A> {
                 A::load_sums(lanes, begin.get(L::WIDTH..).unwrap_or(&[])),
             ];
         }
+        let (row_step, step) = match COPIED {
+            true => (A::GROUP, ROWS * A::GROUP),
+            false => (self.row_step, A::GROUP),
+        };
         let (mut a, mut b) = (self.a, self.b);
-        for _ in 0..self.units {
-            // SAFETY: the caller's promise on `a` and `b`.
-            unsafe {
-                let columns = [A::load(lanes, b), A::load(lanes, b.add(L::WIDTH))];
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let x = a.add(row * self.row_step).cast::<A::Unit>();
-                    let x = A::splat(lanes, x.read_unaligned());
-                    sums[0] = A::add_lanes(lanes, x, columns[0], sums[0]);
-                    sums[1] = A::add_lanes(lanes, x, columns[1], sums[1]);
-                }
-                b = b.add(2 * L::WIDTH);
+        for _ in 0..self.units / TOGETHER {
+            for unit in 0..TOGETHER {
+                // SAFETY: the caller's promise on `a` and `b`.
+                unsafe { add_unit::<A, L, ROWS>(lanes, a.add(unit * step), row_step, b.add(unit * 2 * L::WIDTH), &mut sums) };
             }
-            // May leave the slice after the last step, where nothing is read any more.
-            a = a.wrapping_add(self.step);
+            // May leave the slices after the last step, where nothing is read any more.
+            a = a.wrapping_add(TOGETHER * step);
+            b = b.wrapping_add(TOGETHER * 2 * L::WIDTH);
+        }
+        for _ in 0..self.units % TOGETHER {
+            // SAFETY: as above.
+            unsafe { add_unit::<A, L, ROWS>(lanes, a, row_step, b, &mut sums) };
+            a = a.wrapping_add(step);
+            b = b.wrapping_add(2 * L::WIDTH);
         }
         for (row, sums) in sums.iter().enumerate() {
             // SAFETY: the caller has this row of `out` for this tile alone.
@@ -624,6 +629,33 @@ impl<A: Arithmetic> Tile<A> {
             A::store_sums(lanes, sums[0], out);
             A::store_sums(lanes, sums[1], out.get_mut(L::WIDTH..).unwrap_or(&mut []));
         }
+    }
+}
+
+/// Units of a sum that are worked on between two looks at where the loop ends.
+const TOGETHER: usize = 4;
+
+/// Adds the products of one unit of every row with a panel's unit.
+///
+/// # Safety
+///
+/// A unit can be read from `a` on at every `row_step`, and two vectors from `b`.
+#[inline(always)]
+unsafe fn add_unit<A: Arithmetic, L: Lanes, const ROWS: usize>(
+    lanes: L,
+    a: *const A::Element,
+    row_step: usize,
+    b: *const A::Unit,
+    sums: &mut [[A::Sums<L>; 2]; ROWS],
+) {
+    // SAFETY: the caller's promise.
+    let columns = unsafe { [A::load(lanes, b), A::load(lanes, b.add(L::WIDTH))] };
+    for (row, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        let x = unsafe { a.add(row * row_step).cast::<A::Unit>().read_unaligned() };
+        let x = A::splat(lanes, x);
+        sums[0] = A::add_lanes(lanes, x, columns[0], sums[0]);
+        sums[1] = A::add_lanes(lanes, x, columns[1], sums[1]);
     }
 }
 

@@ -85,6 +85,9 @@ pub(crate) trait Lanes: Copy {
     /// `WIDTH` values can be read from `x`.
     unsafe fn load_full(self, x: *const f32) -> Self::Vector;
 
+    /// Asks for the line of memory at `x`, which may be any address, for a read that comes soon.
+    fn prefetch(self, x: *const u8);
+
     /// `x + y`.
     fn add(self, x: Self::Vector, y: Self::Vector) -> Self::Vector;
 

@@ -394,6 +394,10 @@ impl<A: Arithmetic> Kernel for Multiply<'_, A> {
         let units = depth.div_ceil(A::GROUP);
         self.a.assert_holds(rows, depth);
         assert!(
+            self.a.k_step == 1 || self.a.row_step == 1,
+            "the left matrix has neither its rows nor its columns in one piece"
+        );
+        assert!(
             self.b.columns == columns,
             "the right matrix has other columns than the output"
         );
@@ -406,7 +410,7 @@ impl<A: Arithmetic> Kernel for Multiply<'_, A> {
             let begin = if first == 0 { self.begin } else { Begin::Out };
             let range = first..units.min(first + step);
             if copied {
-                self.copy_rows::<L>(range.clone());
+                self.copy_rows(lanes, range.clone());
             }
             // SAFETY: the assertions above hold all that this range reaches.
             unsafe { self.block(lanes, range, begin, copied) };
@@ -414,9 +418,16 @@ impl<A: Arithmetic> Kernel for Multiply<'_, A> {
     }
 }
 
-/// How many units of the sums are worked on at a time: a panel's part of this depth stays in the
-/// nearest caches for all rows of a task, and the 384 of small models go in one piece.
-const DEPTH: usize = 384;
+/// How many units of the sums are worked on at a time: so many that a panel's part of this depth and
+/// a tile's rows stay in the nearest cache together, where vectors have 8 lanes.
+const DEPTH: usize = 256;
+
+/// How many positions ahead of the one that is copied the next are asked for: they lie a row apart,
+/// which no cache guesses by itself.
+const AHEAD: usize = 8;
+
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 
 /// What the sums of a tile start from where they start from 0, in any type of sum; as many as the
 /// widest panel has columns.
@@ -458,6 +469,7 @@ impl<A: Arithmetic> Multiply<'_, A> {
         copied: bool,
     ) {
         let width = 2 * L::WIDTH;
+        let across = copied || self.a.k_step != 1;
         let (rows, columns, stride) = (self.out.rows(), self.out.columns(), self.out.stride());
         let units = self.b.depth.div_ceil(A::GROUP);
         for column in (0..columns).step_by(width) {
@@ -466,11 +478,17 @@ impl<A: Arithmetic> Multiply<'_, A> {
             let mut row = 0;
             while row < rows {
                 let tile_rows = tile_rows::<L>(rows - row);
-                let a = match copied {
-                    true => self.copy[row * range.len()..].as_ptr().cast(),
+                let (a, a_step) = match copied {
+                    true => {
+                        let copy = self.copy[row * range.len()..].as_ptr();
+                        (copy.cast(), tile_rows * A::GROUP)
+                    }
                     false => {
                         let a = self.a.at_row(row).at_position(range.start * A::GROUP);
-                        a.values.as_ptr()
+                        (
+                            a.values.as_ptr(),
+                            if across { a.k_step } else { a.row_step },
+                        )
                     }
                 };
                 // SAFETY: inside `out`.
@@ -483,7 +501,7 @@ impl<A: Arithmetic> Multiply<'_, A> {
                 let b = unsafe { self.b.units.as_ptr().add(panel) };
                 let tile = Tile::<A> {
                     a,
-                    row_step: self.a.row_step,
+                    a_step,
                     b,
                     units: range.len(),
                     begin,
@@ -494,7 +512,7 @@ impl<A: Arithmetic> Multiply<'_, A> {
                 };
                 // SAFETY: the caller promises what the tile reads, and `out` is exclusive.
                 unsafe {
-                    match copied {
+                    match across {
                         true => tile.run_rows::<L, true>(lanes, tile_rows),
                         false => tile.run_rows::<L, false>(lanes, tile_rows),
                     }
@@ -504,21 +522,48 @@ impl<A: Arithmetic> Multiply<'_, A> {
         }
     }
 
-    /// Copies the units `range` of the left matrix, tile by tile, to where those that are used
-    /// together stand together.
+    /// Copies the units `range` of the left matrix to where those that a tile uses together stand
+    /// together. A position at a time, so that a line of memory is read once where the rows stand
+    /// side by side.
     #[inline(always)]
-    fn copy_rows<L: Lanes>(&mut self, range: Range<usize>) {
-        let (rows, depth) = (self.out.rows(), self.b.depth);
-        let mut row = 0;
-        while row < rows {
-            let tile_rows = tile_rows::<L>(rows - row);
-            let a = self.a.at_row(row);
-            let copy = &mut self.copy[row * range.len()..(row + tile_rows) * range.len()];
-            for (unit, copy) in range.clone().zip(copy.chunks_exact_mut(tile_rows)) {
-                copy_unit::<A>(a, unit * A::GROUP, depth, copy);
+    fn copy_rows<L: Lanes>(&mut self, lanes: L, range: Range<usize>) {
+        let rows = self.out.rows();
+        let whole = rows / L::TILE_ROWS * L::TILE_ROWS;
+        for (index, unit) in range.clone().enumerate() {
+            self.prefetch(lanes, unit + AHEAD);
+            for row in (0..whole).step_by(L::TILE_ROWS) {
+                self.copy_unit(row, L::TILE_ROWS, unit, index, range.len());
             }
-            row += tile_rows;
+            let mut row = whole;
+            while row < rows {
+                let tile_rows = tile_rows::<L>(rows - row);
+                self.copy_unit(row, tile_rows, unit, index, range.len());
+                row += tile_rows;
+            }
         }
+    }
+
+    /// Asks for a unit of all rows, where they stand side by side.
+    #[inline(always)]
+    fn prefetch<L: Lanes>(&self, lanes: L, unit: usize) {
+        if self.a.row_step != 1 {
+            return;
+        }
+        for g in 0..A::GROUP {
+            // Past the last position it may be any address.
+            let position = (unit * A::GROUP + g) * self.a.k_step;
+            let first = self.a.values.as_ptr().wrapping_add(position);
+            for row in (0..self.out.rows()).step_by(LINE / size_of::<A::Element>()) {
+                lanes.prefetch(first.wrapping_add(row).cast());
+            }
+        }
+    }
+
+    /// Copies a unit of the `tile_rows` rows from `row` on to place `index` of the tile's `len`.
+    #[inline(always)]
+    fn copy_unit(&mut self, row: usize, tile_rows: usize, unit: usize, index: usize, len: usize) {
+        let copy = &mut self.copy[row * len + index * tile_rows..][..tile_rows];
+        copy_unit::<A>(self.a.at_row(row), unit * A::GROUP, self.b.depth, copy);
     }
 }
 
@@ -549,8 +594,9 @@ fn copy_unit<A: Arithmetic>(
 /// A few rows times one panel, the sums in registers.
 struct Tile<A: Arithmetic> {
     a: *const A::Element,
-    /// From a row of `a` to the next where it is read in place, in elements.
-    row_step: usize,
+    /// In elements: from a row of `a` to the next, or where a tile goes `ACROSS` the rows, which
+    /// stand side by side then, from a unit to the next.
+    a_step: usize,
     b: *const A::Unit,
     units: usize,
     /// What the sums start from: a row for all, or as many as `out` has. One way to read it for
@@ -567,29 +613,29 @@ impl<A: Arithmetic> Tile<A> {
     ///
     /// As for [`run`](Tile::run), with this number of rows.
     #[inline(always)]
-    unsafe fn run_rows<L: Lanes, const COPIED: bool>(self, lanes: L, rows: usize) {
+    unsafe fn run_rows<L: Lanes, const ACROSS: bool>(self, lanes: L, rows: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             match rows {
                 // The conditions leave out what has too few registers, when this is compiled.
-                12 if L::TILE_ROWS >= 12 => self.run::<L, 12, COPIED>(lanes),
-                8 if L::TILE_ROWS >= 8 => self.run::<L, 8, COPIED>(lanes),
-                6 => self.run::<L, 6, COPIED>(lanes),
-                4 => self.run::<L, 4, COPIED>(lanes),
-                2 => self.run::<L, 2, COPIED>(lanes),
-                _ => self.run::<L, 1, COPIED>(lanes),
+                12 if L::TILE_ROWS >= 12 => self.run::<L, 12, ACROSS>(lanes),
+                8 if L::TILE_ROWS >= 8 => self.run::<L, 8, ACROSS>(lanes),
+                6 => self.run::<L, 6, ACROSS>(lanes),
+                4 => self.run::<L, 4, ACROSS>(lanes),
+                2 => self.run::<L, 2, ACROSS>(lanes),
+                _ => self.run::<L, 1, ACROSS>(lanes),
             }
         }
     }
 
     /// # Safety
     ///
-    /// `a` holds `ROWS` rows of `units` units: where `COPIED`, those of one position side by side,
-    /// else each row's side by side. `b` can be read for `units` times two vectors, `out` is an
+    /// `a` holds `ROWS` rows of `units` units: those of one position side by side with `ACROSS`,
+    /// else those of each row. `b` can be read for `units` times two vectors, `out` is an
     /// exclusive rectangle of `ROWS` rows and `columns` columns, and `begin` is one or can be read
     /// like one.
     #[inline(always)]
-    unsafe fn run<L: Lanes, const ROWS: usize, const COPIED: bool>(self, lanes: L) {
+    unsafe fn run<L: Lanes, const ROWS: usize, const ACROSS: bool>(self, lanes: L) {
         let mut sums = [[A::load_sums(lanes, &[]); 2]; ROWS];
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: the caller's promise on `begin`; nothing is written before the last use.
@@ -601,15 +647,23 @@ impl<A: Arithmetic> Tile<A> {
                 A::load_sums(lanes, begin.get(L::WIDTH..).unwrap_or(&[])),
             ];
         }
-        let (row_step, step) = match COPIED {
-            true => (A::GROUP, ROWS * A::GROUP),
-            false => (self.row_step, A::GROUP),
+        let (row_step, step) = match ACROSS {
+            true => (A::GROUP, self.a_step),
+            false => (self.a_step, A::GROUP),
         };
         let (mut a, mut b) = (self.a, self.b);
         for _ in 0..self.units / TOGETHER {
             for unit in 0..TOGETHER {
                 // SAFETY: the caller's promise on `a` and `b`.
-                unsafe { add_unit::<A, L, ROWS>(lanes, a.add(unit * step), row_step, b.add(unit * 2 * L::WIDTH), &mut sums) };
+                unsafe {
+                    add_unit::<A, L, ROWS>(
+                        lanes,
+                        a.add(unit * step),
+                        row_step,
+                        b.add(unit * 2 * L::WIDTH),
+                        &mut sums,
+                    )
+                };
             }
             // May leave the slices after the last step, where nothing is read any more.
             a = a.wrapping_add(TOGETHER * step);

@@ -75,6 +75,12 @@ impl<const VNNI: bool, const BF16: bool> Lanes for Avx512<VNNI, BF16> {
     }
 
     #[inline(always)]
+    fn prefetch(self, x: *const u8) {
+        // SAFETY: a hint, which does nothing where there is no memory.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
+    }
+
+    #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
         // SAFETY: `self` exists only where AVX-512 does.
         unsafe { _mm512_set1_ps(x) }

@@ -54,6 +54,14 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
+    fn prefetch(self, x: *const u8) {
+        // SAFETY: a hint, which does nothing where there is no memory.
+        unsafe {
+            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) x, options(nostack, readonly, preserves_flags))
+        }
+    }
+
+    #[inline(always)]
     fn splat(self, x: f32) -> float32x4_t {
         // SAFETY: `self` exists only where NEON does.
         unsafe { vdupq_n_f32(x) }

@@ -185,15 +185,15 @@ pub fn linear(
         (Packed::F32(panels), NumbersRef::F32(x)) => {
             let b = panels_of(panels, w.inputs, w.outputs);
             let a = Strided::rows(x, w.inputs);
-            multiply_then::<F32>(cpu, a, b, rows, take);
+            multiply_then::<F32>(cpu, a, b, rows, finish.target(), take);
         }
         (Packed::Bf16 { forward, .. }, NumbersRef::Bf16(x)) => {
             let b = panels_of(forward, w.inputs, w.outputs);
             let a = Strided::rows(x, w.inputs);
-            multiply_then::<Bf16>(cpu, a, b, rows, take);
+            multiply_then::<Bf16>(cpu, a, b, rows, finish.target(), take);
         }
         (Packed::Int8(quantized), NumbersRef::F32(x)) => {
-            quantized.multiply(cpu, x, rows, take);
+            quantized.multiply(cpu, x, rows, &finish);
         }
         _ => w.refuse("linear", x),
     }
@@ -253,7 +253,7 @@ pub fn linear_d_input(
                 columns: inputs,
             };
             let a = Strided::rows(d_out, outputs);
-            multiply_then::<F32>(cpu, a, b, rows, take);
+            multiply_then::<F32>(cpu, a, b, rows, finish.target(), take);
         }
         (
             Packed::Bf16 {
@@ -264,7 +264,7 @@ pub fn linear_d_input(
         ) => {
             let b = panels_of(backward, outputs, inputs);
             let a = Strided::rows(d_out, outputs);
-            multiply_then::<Bf16>(cpu, a, b, rows, take);
+            multiply_then::<Bf16>(cpu, a, b, rows, finish.target(), take);
         }
         _ => w.refuse("linear_d_input", d_out),
     }

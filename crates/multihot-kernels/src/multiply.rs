@@ -732,21 +732,30 @@ pub(crate) fn multiply<A: Arithmetic>(
 /// Takes sums while they are in the cache: a row's number, which of its columns, and their sums.
 pub(crate) type TakeSums<'a, S> = &'a (dyn Fn(usize, Range<usize>, &mut [S]) + Sync);
 
-/// Hands the sums of `rows` rows to `finish`. Every sum comes once.
+/// Makes the sums of `rows` rows in `target`, or else in room of its own, and hands them to `finish`.
+/// Every sum comes once.
 pub(crate) fn multiply_then<A: Arithmetic>(
     cpu: &Cpu,
     a: Strided<'_, A::Element>,
     b: Panels<'_, A::Unit>,
     rows: usize,
+    target: Option<&Grid<'_, A::Sum>>,
     finish: TakeSums<'_, A::Sum>,
 ) {
     for_each_task(cpu, rows, b.columns, &|rows, columns| {
-        let mut sums = cpu.scratch::<A::Sum>(rows.len() * columns.len());
-        let out = Rectangle::whole(&mut sums, columns.len());
+        let mut scratch = cpu.scratch::<A::Sum>(match target {
+            Some(_) => 0,
+            None => rows.len() * columns.len(),
+        });
+        let mut out = match target {
+            // SAFETY: no other task has these rows and these columns.
+            Some(target) => unsafe { target.rectangle(rows.clone(), columns.clone()) },
+            None => Rectangle::whole(&mut scratch, columns.len()),
+        };
         let place = (rows.clone(), columns.clone());
-        multiply_task::<A>(cpu, a, b, Begin::Zero, place, out);
-        for (row, sums) in rows.zip(sums.chunks_exact_mut(columns.len())) {
-            finish(row, columns.clone(), sums);
+        multiply_task::<A>(cpu, a, b, Begin::Zero, place, out.reborrow());
+        for (i, row) in rows.enumerate() {
+            finish(row, columns.clone(), out.row(i));
         }
     });
 }

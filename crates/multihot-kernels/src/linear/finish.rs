@@ -141,7 +141,16 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// Finishes the sums at `columns` of `row`. Every element is to come once.
+    /// Where the sums stay, where they do: they are best made there.
+    pub(super) fn target(&self) -> Option<&Grid<'a, f32>> {
+        match &self.work {
+            Work::StoreF32(out) | Work::AddTo { out, .. } => Some(out),
+            _ => None,
+        }
+    }
+
+    /// Finishes the sums at `columns` of `row`, which stand in [`target`](Self::target) if there is
+    /// one. Every element is to come once.
     pub(super) fn row(&self, isa: Isa, row: usize, columns: Range<usize>, y: &mut [f32]) {
         if let Some(bias) = self.bias {
             let x = &bias[columns.clone()];
@@ -149,7 +158,7 @@ impl<'a> Prepared<'a> {
         }
         let place = row * self.columns + columns.start..row * self.columns + columns.end;
         match &self.work {
-            Work::StoreF32(out) => part(out, row, columns).copy_from_slice(y),
+            Work::StoreF32(_) => {}
             Work::StoreBf16(out) => isa.run(Round {
                 x: y,
                 out: part(out, row, columns),
@@ -158,17 +167,14 @@ impl<'a> Prepared<'a> {
             Work::ActivateBf16(activate) => activate.row(isa, row, columns, y),
             Work::BackwardF32(backward) => backward.row(isa, row, columns, place, y),
             Work::BackwardBf16(backward) => backward.row(isa, row, columns, place, y),
-            Work::AddTo { dropout, x, out } => {
+            Work::AddTo { dropout, x, .. } => {
                 if let Some(dropout) = dropout {
                     let mask = Mask::new(*dropout, row as u64);
                     let first = columns.start;
                     isa.run(Drop { mask, first, x: y });
                 }
-                isa.run(Add {
-                    x: &x[place],
-                    out: y,
-                });
-                part(out, row, columns).copy_from_slice(y);
+                let x = &x[place];
+                isa.run(Add { x, out: y });
             }
         }
     }
@@ -248,7 +254,7 @@ fn grid<'a, E>(name: &str, out: &'a mut [E], rows: usize, columns: usize) -> Gri
 
 /// These columns of a row.
 #[allow(clippy::mut_from_ref)]
-fn part<'g, E>(grid: &'g Grid<'_, E>, row: usize, columns: Range<usize>) -> &'g mut [E] {
+pub(super) fn part<'g, E>(grid: &'g Grid<'_, E>, row: usize, columns: Range<usize>) -> &'g mut [E] {
     // SAFETY: the product hands out every element to one task, once, and the task asks for it here.
     unsafe { grid.rectangle(row..row + 1, columns) }.into_row()
 }

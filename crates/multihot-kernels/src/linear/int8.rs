@@ -9,8 +9,10 @@ use crate::aligned::{Aligned, Plain};
 use crate::arithmetic::{Arithmetic, Int8, Int16};
 use crate::grid::Chunks;
 use crate::lanes::{Kernel, Lanes};
-use crate::multiply::{Panels, Strided, TakeSums, multiply_then, pack};
+use crate::multiply::{Panels, Strided, multiply_then, pack};
 use crate::{Cpu, Isa, Work};
+
+use super::finish::{Prepared, part};
 
 /// The largest weight: symmetric, so that 0 is 0.
 const LARGEST: f32 = 127.0;
@@ -81,14 +83,14 @@ impl Quantized {
     }
 
     /// Hands `x Wᵀ` to `finish`, a part of a row at a time.
-    pub(super) fn multiply(&self, cpu: &Cpu, x: &[f32], rows: usize, finish: TakeSums<'_, f32>) {
+    pub(super) fn multiply(&self, cpu: &Cpu, x: &[f32], rows: usize, finish: &Prepared<'_>) {
         match cpu.isa().multiplies_bytes() {
             true => self.multiply_in::<Int8>(cpu, x, rows, finish),
             false => self.multiply_in::<Int16>(cpu, x, rows, finish),
         }
     }
 
-    fn multiply_in<A>(&self, cpu: &Cpu, x: &[f32], rows: usize, finish: TakeSums<'_, f32>)
+    fn multiply_in<A>(&self, cpu: &Cpu, x: &[f32], rows: usize, finish: &Prepared<'_>)
     where
         A: Arithmetic<Unit = u32, Sum = i32, Element: Step>,
     {
@@ -115,16 +117,20 @@ impl Quantized {
             columns: self.outputs,
         };
         let a = Strided::rows(&rounded[..], inputs);
-        multiply_then::<A>(cpu, a, b, rows, &|row, columns, sums| {
-            let mut out = cpu.scratch::<f32>(sums.len());
+        multiply_then::<A>(cpu, a, b, rows, None, &|row, columns, sums| {
+            let mut scratch = cpu.scratch::<f32>(sums.len());
+            let out = match finish.target() {
+                Some(target) => part(target, row, columns.clone()),
+                None => &mut scratch[..],
+            };
             cpu.isa().run(Scale {
                 sums,
                 row: row_scales[row],
                 scales: &self.scales[columns.clone()],
                 weight_sums: &self.sums[columns.clone()],
-                out: &mut out,
+                out: &mut *out,
             });
-            finish(row, columns, &mut out);
+            finish.row(cpu.isa(), row, columns, out);
         });
     }
 }

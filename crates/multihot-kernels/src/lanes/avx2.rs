@@ -247,9 +247,31 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
 
     #[inline(always)]
     fn add_whole_pairs(self, x: __m256i, y: __m256i, sum: __m256i) -> __m256i {
-        // SAFETY: `self` exists only where the instruction set does.
-        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(x, y)) }
+        // SAFETY: `self` exists only where AVX2 does.
+        unsafe { add_whole_pairs(x, y, sum) }
     }
+}
+
+/// In each lane, `sum` plus both products of a pair of whole numbers of 16 bits.
+///
+/// In assembly, because of whole numbers the compiler makes trees of sums, which may be in any order,
+/// and has too few registers for them.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add_whole_pairs(x: __m256i, y: __m256i, mut sum: __m256i) -> __m256i {
+    // SAFETY: reads and writes these registers only.
+    unsafe {
+        std::arch::asm!(
+            "vpmaddwd {product}, {x}, {y}",
+            "vpaddd {sum}, {sum}, {product}",
+            product = out(ymm_reg) _,
+            x = in(ymm_reg) x,
+            y = in(ymm_reg) y,
+            sum = inout(ymm_reg) sum,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sum
 }
 
 /// The bits of `x`, the upper half rounded to the nearest bf16, the even one of two; NaN stays NaN.

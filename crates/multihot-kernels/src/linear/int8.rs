@@ -20,6 +20,10 @@ const LARGEST: f32 = 127.0;
 /// The steps between the least and the largest activation of a row.
 const STEPS: f32 = 255.0;
 
+/// Added to a small number that is not negative, it rounds to the nearest whole one, the even one of
+/// two, and leaves that in the lowest bits: 2^23, from where on `f32` has no fractions.
+const WHOLE: f32 = 8_388_608.0;
+
 /// How many rows of activations one task rounds.
 const ROWS: usize = 16;
 
@@ -145,20 +149,20 @@ fn panels_len(isa: Isa, outputs: usize, inputs: usize) -> usize {
 
 /// What an activation's number of steps, 0 to 255, is kept in.
 trait Step: Plain {
-    fn from_f32(steps: f32) -> Self;
+    fn from_low_bits(bits: u32) -> Self;
 }
 
 impl Step for u8 {
     #[inline(always)]
-    fn from_f32(steps: f32) -> u8 {
-        steps as u8
+    fn from_low_bits(bits: u32) -> u8 {
+        bits as u8
     }
 }
 
 impl Step for i16 {
     #[inline(always)]
-    fn from_f32(steps: f32) -> i16 {
-        steps as i16
+    fn from_low_bits(bits: u32) -> i16 {
+        (bits as u8).into()
     }
 }
 
@@ -208,8 +212,8 @@ impl<S: Step> RoundRow<'_, S> {
         let inverse = inverse.unwrap_or(0.0);
         let zero = (-least * inverse).round_ties_even();
         for (x, out) in self.x.iter().zip(self.out) {
-            let steps = (x * inverse + zero).round_ties_even();
-            *out = S::from_f32(steps.clamp(0.0, STEPS));
+            let steps = (x * inverse + zero).clamp(0.0, STEPS);
+            *out = S::from_low_bits((steps + WHOLE).to_bits());
         }
         RowScale {
             // NaN and infinities are not rounded away: they reach the row's sums.

@@ -11,6 +11,7 @@ use multihot_kernels::{
     sum_of_squares_of_rows,
 };
 
+use crate::linear::Linear;
 use crate::parameters::Layout;
 use crate::word_rows::WordRows;
 
@@ -155,14 +156,25 @@ impl Buffers {
         if place.start < self.words_end {
             return self.step_words(cpu, settings);
         }
-        let [values, gradients, m, v] = [
+        let [values, gradients, m, v] = self.parameter(place);
+        adamw(cpu, settings, values, gradients, m, v);
+    }
+
+    /// The same for the weights of `linear`, which it packs again.
+    pub(crate) fn step_linear(&mut self, cpu: &Cpu, linear: &mut Linear, settings: &AdamW) {
+        let parameter = self.parameter(linear.weight());
+        linear.step(cpu, settings, parameter);
+    }
+
+    /// The values at `place`, their gradients and both moments.
+    fn parameter(&mut self, place: Range<usize>) -> [&mut [f32]; 4] {
+        [
             &mut self.values,
             &mut self.gradients,
             &mut self.m,
             &mut self.v,
         ]
-        .map(|buffer| &mut buffer[place.clone()]);
-        adamw(cpu, settings, values, gradients, m, v);
+        .map(|buffer| &mut buffer[place.clone()])
     }
 
     fn step_words(&mut self, cpu: &Cpu, settings: &AdamW) {

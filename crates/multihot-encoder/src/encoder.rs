@@ -123,6 +123,17 @@ fn input<'a>(first: &'a Numbers, layers: &'a [LayerActivations]) -> &'a Numbers 
     layers.last().map_or(first, |layer| &layer.output)
 }
 
+/// All linear layers.
+pub(crate) fn linears<'a>(
+    embeddings: &'a mut Embeddings,
+    layers: &'a mut [Layer],
+    head: &'a mut Head,
+) -> impl Iterator<Item = &'a mut Linear> {
+    let of_layers = layers.iter_mut().flat_map(Layer::linears_mut);
+    let of_embeddings = embeddings.linears_mut();
+    of_embeddings.chain(of_layers).chain(head.linears_mut())
+}
+
 impl Encoder {
     /// The logits of `batch`, `[rows, n_labels]`, without dropout. Threads may share the encoder.
     ///
@@ -439,15 +450,9 @@ impl Encoder {
 
     /// Packs the weights that lie at or behind `first_changed` again.
     pub(crate) fn repack(&mut self, first_changed: usize) {
-        let layers = self.layers.iter_mut().flat_map(Layer::linears_mut);
-        let linears = self
-            .embeddings
-            .linears_mut()
-            .chain(layers)
-            .chain(self.head.linears_mut());
-        linears.for_each(|linear: &mut Linear| {
+        for linear in linears(&mut self.embeddings, &mut self.layers, &mut self.head) {
             linear.repack(&self.cpu, self.buffers.values_but_words(), first_changed);
-        });
+        }
     }
 
     fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Prediction>> {

@@ -1,7 +1,9 @@
 //! One linear layer: its place among the parameters, and its weights packed for multiplication.
 
+use std::ops::Range;
+
 use multihot_kernels::{
-    Cpu, Finish, NumbersRef, PackedWeights, linear, linear_d_input, linear_d_weights,
+    AdamW, Cpu, Finish, NumbersRef, PackedWeights, linear, linear_d_input, linear_d_weights,
 };
 
 use crate::parameters::WeightAndBias;
@@ -29,6 +31,18 @@ impl Linear {
         if self.place.weight.start >= first_changed {
             self.packed.repack(cpu, &values[self.place.weight.clone()]);
         }
+    }
+
+    /// Moves the weights by one step, as [`adamw`](multihot_kernels::adamw()) would, and packs them
+    /// again. `parameter` is the values, the gradients and both moments of the weights.
+    pub(crate) fn step(&mut self, cpu: &Cpu, settings: &AdamW, parameter: [&mut [f32]; 4]) {
+        let [values, gradients, m, v] = parameter;
+        self.packed.step(cpu, settings, values, gradients, m, v);
+    }
+
+    /// Where its weights stand among the parameters.
+    pub(crate) fn weight(&self) -> Range<usize> {
+        self.place.weight.clone()
     }
 
     /// The width of its output.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use multihot_checkpoint::{ParameterSpec, Role};
 use multihot_kernels::{AdamW, Work};
 
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, linears};
+use crate::linear::Linear;
 
 /// The settings of one optimizer step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,16 +97,29 @@ impl Encoder {
             return norm;
         }
         let gradient_scale = plan.gradient_scale(norm);
+        self.step_parameters(plan, gradient_scale);
+        self.buffers.no_gradients();
+        norm
+    }
+
+    fn step_parameters(&mut self, plan: &StepPlan, gradient_scale: f32) {
+        let cpu = &self.cpu;
+        let mut linears: Vec<&mut Linear> =
+            linears(&mut self.embeddings, &mut self.layers, &mut self.head).collect();
         for (index, spec) in self.layout.specs().iter().enumerate() {
             let place = self.layout.range(index);
-            if place.start >= self.first_trainable {
-                let settings = plan.settings(spec, self.config.n_layers, gradient_scale);
-                self.buffers.step(&self.cpu, place, &settings);
+            if place.start < self.first_trainable {
+                continue;
+            }
+            let settings = plan.settings(spec, self.config.n_layers, gradient_scale);
+            let holds = |linear: &&mut &mut Linear| linear.weight().contains(&place.start);
+            match linears.iter_mut().find(holds) {
+                // Queries, keys and values are one layer, which moves as a whole.
+                Some(linear) if linear.weight().start < place.start => {}
+                Some(linear) => self.buffers.step_linear(cpu, linear, &settings),
+                None => self.buffers.step(cpu, place, &settings),
             }
         }
-        self.buffers.no_gradients();
-        self.repack(self.first_trainable);
-        norm
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod finish;
 mod int8;
+mod pack;
 
 pub use finish::Finish;
 
@@ -37,84 +38,6 @@ enum Packed {
 }
 
 impl PackedWeights {
-    /// Lays out `w`, which is `[outputs, inputs]`, to be multiplied in `precision`.
-    ///
-    /// With `trains`, [`linear_d_input`] may be asked for, which `Int8` does not have.
-    ///
-    /// # Panics
-    ///
-    /// When `w` has another length, or `trains` goes with `Int8`.
-    pub fn pack(
-        cpu: &Cpu,
-        precision: Precision,
-        trains: bool,
-        w: &[f32],
-        outputs: usize,
-        inputs: usize,
-    ) -> PackedWeights {
-        let isa = cpu.isa();
-        let panels = match precision {
-            Precision::F32 => Packed::F32(Aligned::room_for::<f32>(
-                isa.panels_len::<F32>(outputs, inputs),
-            )),
-            Precision::Bf16 => {
-                let room = |columns, depth| {
-                    Aligned::room_for::<u32>(isa.panels_len::<Bf16>(columns, depth))
-                };
-                Packed::Bf16 {
-                    forward: room(outputs, inputs),
-                    backward: trains.then(|| room(inputs, outputs)),
-                }
-            }
-            Precision::Int8 => {
-                assert!(!trains, "pack: there is no training in int8");
-                Packed::Int8(Quantized::new(isa, outputs, inputs))
-            }
-        };
-        let mut packed = PackedWeights {
-            isa,
-            outputs,
-            inputs,
-            panels,
-        };
-        packed.repack(cpu, w);
-        packed
-    }
-
-    /// Takes over new values.
-    ///
-    /// # Panics
-    ///
-    /// When `w` has another length than before, or `cpu` another instruction set.
-    pub fn repack(&mut self, cpu: &Cpu, w: &[f32]) {
-        let _time = cpu.record(Work::Packing);
-        self.assert_packed_for(cpu);
-        let (outputs, inputs) = (self.outputs, self.inputs);
-        assert_eq!(
-            w.len(),
-            outputs * inputs,
-            "pack: `w` is not [outputs, inputs]"
-        );
-        match &mut self.panels {
-            Packed::F32(panels) => {
-                let len = cpu.isa().panels_len::<F32>(outputs, inputs);
-                let out = &mut panels.numbers_mut()[..len];
-                pack::<F32, f32>(cpu, Strided::rows(w, inputs), outputs, inputs, out);
-            }
-            Packed::Bf16 { forward, backward } => {
-                let len = cpu.isa().panels_len::<Bf16>(outputs, inputs);
-                let out = &mut forward.numbers_mut()[..len];
-                pack::<Bf16, f32>(cpu, Strided::rows(w, inputs), outputs, inputs, out);
-                if let Some(backward) = backward {
-                    let len = cpu.isa().panels_len::<Bf16>(inputs, outputs);
-                    let out = &mut backward.numbers_mut()[..len];
-                    pack::<Bf16, f32>(cpu, Strided::columns(w, inputs), inputs, outputs, out);
-                }
-            }
-            Packed::Int8(quantized) => quantized.repack(cpu, w),
-        }
-    }
-
     /// The width of the layer's output.
     pub fn outputs(&self) -> usize {
         self.outputs

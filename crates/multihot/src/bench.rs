@@ -277,18 +277,30 @@ fn encode(cpu: &Cpu, folder: &ModelFolder, texts: &[String]) -> Result<Vec<Vec<u
     Ok(rows.ids().map(<[u32]>::to_vec).collect())
 }
 
-/// The median time of as many runs as fit `time`, and at least one, after one to warm up.
-fn median_time(time: Duration, mut run: impl FnMut()) -> Duration {
-    run();
-    let mut times = Vec::new();
-    let start = Instant::now();
-    while times.is_empty() || start.elapsed() < time {
-        let begin = Instant::now();
+/// How long runs of one piece of work took.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    median: Duration,
+    best: Duration,
+}
+
+impl Times {
+    /// Of as many runs as fit `time`, and at least one, after one to warm up.
+    fn measure(time: Duration, mut run: impl FnMut()) -> Self {
         run();
-        times.push(begin.elapsed());
+        let mut times = Vec::new();
+        let start = Instant::now();
+        while times.is_empty() || start.elapsed() < time {
+            let begin = Instant::now();
+            run();
+            times.push(begin.elapsed());
+        }
+        times.sort_unstable();
+        Self {
+            median: times[times.len() / 2],
+            best: times[0],
+        }
     }
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 /// The median of at least one number.

@@ -77,7 +77,14 @@ fn json_has_everything_by_name() {
         ),
         (
             &report["roofline"][0],
-            &["precision", "median_share", "lowest_share", "products"],
+            &[
+                "precision",
+                "median_share",
+                "lowest_share",
+                "median_best_share",
+                "lowest_best_share",
+                "products",
+            ],
         ),
         (
             &report["roofline"][0]["products"][0],
@@ -89,6 +96,7 @@ fn json_has_everything_by_name() {
                 "inputs",
                 "gops",
                 "peak_share",
+                "best_share",
             ],
         ),
         (

@@ -9,7 +9,7 @@ use multihot_kernels::{
 };
 use serde::Serialize;
 
-use super::{BenchOptions, median, median_time};
+use super::{BenchOptions, Times, median};
 
 /// Multiplications and additions a second from registers, in thousand millions: GFLOP/s, GOP/s in int8.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +31,10 @@ pub struct Roofline {
     pub median_share: f64,
     /// The lowest one.
     pub lowest_share: f64,
+    /// The median of the shares that the products' best runs reach.
+    pub median_best_share: f64,
+    /// The lowest of these.
+    pub lowest_best_share: f64,
     /// Each layer's products.
     pub products: Vec<Product>,
 }
@@ -52,6 +56,9 @@ pub struct Product {
     pub gops: f64,
     /// The share of the peak on all threads.
     pub peak_share: f64,
+    /// The share that the best of all runs reached, as the peak is that of its best run: what
+    /// neighbours on the machine take from the others is not the product's.
+    pub best_share: f64,
 }
 
 impl Peak {
@@ -77,29 +84,37 @@ impl Roofline {
         for &tokens in &options.tokens {
             for layer in layers(config) {
                 let operands = Operands::draw(cpu, precision, tokens, &layer);
-                for (product, seconds) in operands.measure(cpu, options.time) {
+                for (product, times) in operands.measure(cpu, options.time) {
                     let operations = 2 * tokens * layer.outputs * layer.inputs;
-                    let gops = operations as f64 / seconds / 1e9;
+                    let gops = |time: Duration| operations as f64 / time.as_secs_f64() / 1e9;
                     products.push(Product {
                         layer: layer.name.clone(),
                         product,
                         tokens,
                         outputs: layer.outputs,
                         inputs: layer.inputs,
-                        gops,
-                        peak_share: gops / peak.gops_all_threads,
+                        gops: gops(times.median),
+                        peak_share: gops(times.median) / peak.gops_all_threads,
+                        best_share: gops(times.best) / peak.gops_all_threads,
                     });
                 }
             }
         }
         let shares: Vec<f64> = products.iter().map(|product| product.peak_share).collect();
+        let best: Vec<f64> = products.iter().map(|product| product.best_share).collect();
         Self {
             precision: precision.name(),
-            lowest_share: shares.iter().copied().fold(f64::INFINITY, f64::min),
+            lowest_share: lowest(&shares),
             median_share: median(shares),
+            lowest_best_share: lowest(&best),
+            median_best_share: median(best),
             products,
         }
     }
+}
+
+fn lowest(shares: &[f64]) -> f64 {
+    shares.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// A linear layer of every layer of the encoder.
@@ -169,32 +184,31 @@ impl Operands {
         }
     }
 
-    /// Each product that this number type has, with its median seconds.
-    fn measure(&self, cpu: &Cpu, time: Duration) -> Vec<(&'static str, f64)> {
+    /// Each product that this number type has, with the times of its runs.
+    fn measure(&self, cpu: &Cpu, time: Duration) -> Vec<(&'static str, Times)> {
         let (x, d_out) = (self.x.view(), self.d_out.view());
         let bias = vec![0.5; self.outputs];
         let mut out = self.d_out.clone();
-        let forward = median_time(time, || {
+        let forward = Times::measure(time, || {
             let out = out.view_mut();
             linear(cpu, x, &self.packed, Some(&bias), Finish::Store { out });
         });
         let mut times = vec![("forward", forward)];
         if self.trains {
             let mut d_x = vec![0.0; x.len()];
-            let d_input = median_time(time, || {
+            let d_input = Times::measure(time, || {
                 let finish = Finish::store_f32(&mut d_x);
                 linear_d_input(cpu, d_out, &self.packed, &self.weights, finish);
             });
             let (outputs, inputs) = (self.outputs, self.inputs);
             let (mut d_w, mut d_bias) = (vec![0.0; outputs * inputs], vec![0.0; outputs]);
-            let d_weights = median_time(time, || {
+            let d_weights = Times::measure(time, || {
                 let d_bias = Some(&mut d_bias[..]);
                 linear_d_weights(cpu, d_out, x, outputs, inputs, &mut d_w, d_bias);
             });
             times.extend([("d_input", d_input), ("d_weights", d_weights)]);
         }
-        let seconds = |(product, time): (_, Duration)| (product, time.as_secs_f64());
-        times.into_iter().map(seconds).collect()
+        times
     }
 }
 

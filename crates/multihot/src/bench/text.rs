@@ -61,7 +61,7 @@ fn write_roofline(roofline: &Roofline, out: &mut dyn Write) -> io::Result<()> {
         _ => "GFLOP/s",
     };
     let header = [
-        "layer", "product", "tokens", "outputs", "inputs", unit, "of peak",
+        "layer", "product", "tokens", "outputs", "inputs", unit, "of peak", "at best",
     ];
     let lines = roofline.products.iter().map(|product| {
         vec![
@@ -72,15 +72,18 @@ fn write_roofline(roofline: &Roofline, out: &mut dyn Write) -> io::Result<()> {
             product.inputs.to_string(),
             format!("{:.1}", product.gops),
             percent(product.peak_share),
+            percent(product.best_share),
         ]
     });
     let header = header.map(String::from).to_vec();
     write_table([header].into_iter().chain(lines), 2, out)?;
     writeln!(
         out,
-        "\n  median {}, lowest {}",
+        "\n  median {}, lowest {}; at best: median {}, lowest {}",
         percent(roofline.median_share),
-        percent(roofline.lowest_share)
+        percent(roofline.lowest_share),
+        percent(roofline.median_best_share),
+        percent(roofline.lowest_best_share)
     )
 }
 

@@ -92,6 +92,9 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
             // SAFETY: there are 8 values.
             return unsafe { _mm256_loadu_ps(x.as_ptr()) };
         }
+        if x.is_empty() {
+            return self.splat(0.0);
+        }
         // SAFETY: the mask selects no more lanes than `x` has values; others are not read.
         unsafe { _mm256_maskload_ps(x.as_ptr(), mask(x.len())) }
     }
@@ -101,6 +104,9 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
         if out.len() >= Self::WIDTH {
             // SAFETY: there is room for 8 values.
             return unsafe { _mm256_storeu_ps(out.as_mut_ptr(), x) };
+        }
+        if out.is_empty() {
+            return;
         }
         // SAFETY: the mask selects no more lanes than `out` has values; others are not written.
         unsafe { _mm256_maskstore_ps(out.as_mut_ptr(), mask(out.len()), x) }

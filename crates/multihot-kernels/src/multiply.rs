@@ -306,17 +306,48 @@ pub(crate) fn pack<A: From<S>, S: Plain>(
         isa.panels_len::<A>(columns, depth),
         "the panels do not fit"
     );
-    let width = isa.panel_columns();
-    let panel_len = (width * depth.div_ceil(A::GROUP)).max(1);
-    cpu.pool().for_each_chunk(out, panel_len, |panel, out| {
-        let source = source.at_row(panel * width);
-        let columns = width.min(columns - panel * width);
-        isa.run(Pack::<A, S> {
-            source,
-            columns,
-            depth,
-            out,
+    let (width, units) = (isa.panel_columns(), depth.div_ceil(A::GROUP));
+    let panels = Grid::new(out, width * units);
+    // Tasks follow what stands side by side in the source.
+    if source.row_step == 1 {
+        cpu.pool().run(units.div_ceil(PACKED_UNITS), &|task| {
+            let first = task * PACKED_UNITS;
+            let position = first * A::GROUP;
+            let depth = (depth - position).min(PACKED_UNITS * A::GROUP);
+            let source = source.at_position(position);
+            for panel in 0..panels.rows() {
+                pack_part::<A, S>(isa, source, [columns, depth], [panel, first], &panels);
+            }
         });
+    } else {
+        cpu.pool().run(panels.rows(), &|panel| {
+            pack_part::<A, S>(isa, source, [columns, depth], [panel, 0], &panels);
+        });
+    }
+}
+
+/// How many units of a sum one task packs for all panels.
+const PACKED_UNITS: usize = 64;
+
+/// Packs `depth` positions of one panel of a matrix with so many columns, from unit `first` of the
+/// panel on. `source` starts at these positions; no other thread writes to the same ones.
+pub(crate) fn pack_part<A: From<S>, S: Plain>(
+    isa: Isa,
+    source: Strided<'_, S>,
+    [columns, depth]: [usize; 2],
+    [panel, first]: [usize; 2],
+    panels: &Grid<'_, A::Unit>,
+) {
+    let width = isa.panel_columns();
+    let column = panel * width;
+    let place = first * width..(first + depth.div_ceil(A::GROUP)) * width;
+    // SAFETY: the caller has these units of this panel for itself.
+    let out = unsafe { panels.rectangle(panel..panel + 1, place) };
+    isa.run(Pack::<A, S> {
+        source: source.at_row(column),
+        columns: width.min(columns - column),
+        depth,
+        out: out.into_row(),
     });
 }
 

@@ -6,7 +6,7 @@ use crate::aligned::Aligned;
 use crate::arithmetic::{Bf16, F32, From};
 use crate::grid::{Chunks, Grid};
 use crate::linear::int8::Quantized;
-use crate::multiply::{Pack, Strided};
+use crate::multiply::{Pack, Strided, pack_part};
 use crate::{AdamW, Cpu, Isa, Precision, Work};
 
 impl PackedWeights {
@@ -205,20 +205,12 @@ impl Rows {
     /// Their part of every panel that has one column an input: these are the next positions of its
     /// sums.
     fn pack_backward(self, isa: Isa, panel: usize, values: &[f32], backward: &Grid<'_, u32>) {
-        let count = self.count(panel);
+        let source = Strided::columns(values, self.inputs);
+        let sides = [self.inputs, self.count(panel)];
         // Panels have an even number of columns, so that no pair is cut in two.
-        let first = panel * self.width / 2 * self.width;
-        let place = first..first + count.div_ceil(2) * self.width;
-        for column in (0..self.inputs).step_by(self.width) {
-            let row = column / self.width;
-            // SAFETY: no other panel has these positions.
-            let out = unsafe { backward.rectangle(row..row + 1, place.clone()) };
-            isa.run(Pack::<Bf16, f32> {
-                source: Strided::columns(values, self.inputs).at_row(column),
-                columns: self.width.min(self.inputs - column),
-                depth: count,
-                out: out.into_row(),
-            });
+        let first = panel * self.width / 2;
+        for column_panel in 0..backward.rows() {
+            pack_part::<Bf16, f32>(isa, source, sides, [column_panel, first], backward);
         }
     }
 }

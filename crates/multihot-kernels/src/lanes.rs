@@ -140,6 +140,12 @@ pub(crate) trait Lanes: Copy {
     /// bf16, the even one of two.
     fn store_bf16(self, x: Self::Vector, out: &mut [bf16]);
 
+    /// Exchanges rows and columns.
+    #[inline(always)]
+    fn transpose(self, words: &mut [[u32; 8]; 8]) {
+        *words = std::array::from_fn(|i| std::array::from_fn(|j| words[j][i]));
+    }
+
     /// `x` in every lane.
     fn splat_word(self, x: u32) -> Self::Words;
 

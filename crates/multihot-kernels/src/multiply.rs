@@ -148,7 +148,7 @@ impl<A: From<S>, S: Plain> Pack<'_, A, S> {
     /// The panels, `width` columns each. With `width` known when this is compiled, loops over the
     /// columns of a whole panel become a few vectors.
     #[inline(always)]
-    fn panels(self, width: usize) {
+    fn panels(self, width: usize, transpose: impl Fn(&mut Block<A>) + Copy) {
         let panel_len = (width * self.depth.div_ceil(A::GROUP)).max(1);
         for (panel, out) in self.out.chunks_exact_mut(panel_len).enumerate() {
             let first = panel * width;
@@ -160,7 +160,7 @@ impl<A: From<S>, S: Plain> Pack<'_, A, S> {
                     pack_along::<A, S>(source, width, self.depth, width, out);
                 }
                 1 => pack_along::<A, S>(source, columns, self.depth, width, out),
-                _ => pack_across::<A, S>(source, columns, self.depth, width, out),
+                _ => pack_across::<A, S>(source, [columns, self.depth], width, transpose, out),
             }
         }
     }
@@ -170,12 +170,14 @@ impl<A: From<S>, S: Plain> Kernel for Pack<'_, A, S> {
     type Output = ();
 
     fn scalar(self) {
-        self.panels(SCALAR_COLUMNS);
+        self.panels(SCALAR_COLUMNS, transpose::<A>);
     }
 
     #[inline(always)]
-    fn fast<L: Lanes>(self, _: L) {
-        self.panels(2 * L::WIDTH);
+    fn fast<L: Lanes>(self, lanes: L) {
+        // SAFETY: a unit has the size of a word, and any bits are one.
+        let words = |block: &mut Block<A>| unsafe { &mut *std::ptr::from_mut(block).cast() };
+        self.panels(2 * L::WIDTH, |block| lanes.transpose(words(block)));
     }
 }
 
@@ -211,30 +213,47 @@ fn pack_along<A: From<S>, S: Plain>(
     }
 }
 
+/// Columns that are packed together, and units of each.
+const SIDE: usize = 8;
+
+/// Units of a few columns.
+type Block<A> = [[<A as Arithmetic>::Unit; SIDE]; SIDE];
+
+/// Exchanges rows and columns.
+#[inline(always)]
+fn transpose<A: Arithmetic>(block: &mut Block<A>) {
+    *block = std::array::from_fn(|i| std::array::from_fn(|j| block[j][i]));
+}
+
 /// Where they stand apart. In blocks that stay in the nearest cache, some columns at a time, so that
 /// what is written stands side by side.
 #[inline(always)]
 fn pack_across<A: From<S>, S: Plain>(
     source: Strided<'_, S>,
-    columns: usize,
-    depth: usize,
+    [columns, depth]: [usize; 2],
     width: usize,
+    transpose: impl Fn(&mut Block<A>) + Copy,
     out: &mut [A::Unit],
 ) {
     const BLOCK: usize = 64;
-    const TOGETHER: usize = 8;
     for (block, out) in out.chunks_mut(BLOCK * width).enumerate() {
         let source = source.at_position(block * BLOCK * A::GROUP);
         let depth = depth.saturating_sub(block * BLOCK * A::GROUP);
+        let depth = depth.min(out.len() / width * A::GROUP);
         let mut j = 0;
         while j < columns {
             let source = source.at_row(j);
             let out = &mut out[j..];
-            if j + TOGETHER <= columns {
-                pack_columns::<A, S, TOGETHER>(source, depth, width, out);
-                j += TOGETHER;
+            if j + SIDE <= columns {
+                // Where neighbours in the sum are neighbours in memory.
+                let whole = match source.k_step {
+                    1 => pack_blocks::<A, S>(source, depth, width, transpose, out),
+                    _ => 0,
+                };
+                pack_rest::<A, S, SIDE>(source, whole, depth, width, out);
+                j += SIDE;
             } else {
-                pack_columns::<A, S, 1>(source, depth, width, out);
+                pack_rest::<A, S, 1>(source, 0, depth, width, out);
                 j += 1;
             }
         }
@@ -244,30 +263,31 @@ fn pack_across<A: From<S>, S: Plain>(
     }
 }
 
-/// The first `COLUMNS` columns of a block, `depth` positions of which there are.
+/// The whole blocks of as many columns as a block has, and how many units they are.
 #[inline(always)]
-fn pack_columns<A: From<S>, S: Plain, const COLUMNS: usize>(
+fn pack_blocks<A: From<S>, S: Plain>(
     source: Strided<'_, S>,
     depth: usize,
     width: usize,
+    transpose: impl Fn(&mut Block<A>),
     out: &mut [A::Unit],
-) {
-    let len = depth.min(out.len().div_ceil(width) * A::GROUP);
-    // Where neighbours in the sum are neighbours in memory, they lie in slices of one length.
-    if source.k_step == 1 {
-        let columns: [&[S]; COLUMNS] =
-            std::array::from_fn(|j| &source.values[j * source.row_step..][..len]);
-        let whole = len / A::GROUP;
-        for (unit, out) in out.chunks_mut(width).take(whole).enumerate() {
-            let first = unit * A::GROUP;
-            for (column, out) in columns.iter().zip(out) {
-                let elements = &column[first..first + A::GROUP];
-                *out = A::unit(|g| A::element(elements[g]));
-            }
+) -> usize {
+    let columns: [&[S]; SIDE] =
+        std::array::from_fn(|j| &source.values[j * source.row_step..][..depth]);
+    let whole = depth / (SIDE * A::GROUP);
+    for index in 0..whole {
+        let place = index * SIDE * A::GROUP..(index + 1) * SIDE * A::GROUP;
+        let mut block: Block<A> = columns.map(|column| {
+            let elements = &column[place.clone()];
+            std::array::from_fn(|unit| A::unit(|g| A::element(elements[unit * A::GROUP + g])))
+        });
+        transpose(&mut block);
+        let out = &mut out[index * SIDE * width..];
+        for (units, out) in block.iter().zip(out.chunks_mut(width)) {
+            out[..SIDE].copy_from_slice(units);
         }
-        return pack_rest::<A, S, COLUMNS>(source, whole, depth, width, out);
     }
-    pack_rest::<A, S, COLUMNS>(source, 0, depth, width, out);
+    whole * SIDE
 }
 
 /// The units from number `first` on, whatever is there of them.

@@ -199,6 +199,12 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     }
 
     #[inline(always)]
+    fn transpose(self, words: &mut [[u32; 8]; 8]) {
+        // SAFETY: `self` exists only where AVX2 does.
+        unsafe { transpose(words) }
+    }
+
+    #[inline(always)]
     fn splat_word(self, x: u32) -> __m256i {
         // SAFETY: `self` exists only where AVX2 does.
         unsafe { _mm256_set1_epi32(x as i32) }
@@ -278,6 +284,32 @@ fn add_whole_pairs(x: __m256i, y: __m256i, mut sum: __m256i) -> __m256i {
         );
     }
     sum
+}
+
+/// Exchanges rows and columns: pairs of rows, then fours, then their halves.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn transpose(words: &mut [[u32; 8]; 8]) {
+    // SAFETY: a row has the size of a vector.
+    let load = |row: &[u32; 8]| unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
+    let [a, b, c, d, e, f, g, h] = words.each_ref().map(load);
+    let pairs = |x, y| [_mm256_unpacklo_epi32(x, y), _mm256_unpackhi_epi32(x, y)];
+    let [ab, cd, ef, gh] = [pairs(a, b), pairs(c, d), pairs(e, f), pairs(g, h)];
+    let fours = |x: [__m256i; 2], y: [__m256i; 2]| {
+        [
+            _mm256_unpacklo_epi64(x[0], y[0]),
+            _mm256_unpackhi_epi64(x[0], y[0]),
+            _mm256_unpacklo_epi64(x[1], y[1]),
+            _mm256_unpackhi_epi64(x[1], y[1]),
+        ]
+    };
+    let (low, high) = (fours(ab, cd), fours(ef, gh));
+    let upper = [0, 1, 2, 3].map(|i| _mm256_permute2x128_si256::<0x20>(low[i], high[i]));
+    let lower = [0, 1, 2, 3].map(|i| _mm256_permute2x128_si256::<0x31>(low[i], high[i]));
+    for (row, out) in upper.into_iter().chain(lower).zip(words) {
+        // SAFETY: as above.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), row) };
+    }
 }
 
 /// The bits of `x`, the upper half rounded to the nearest bf16, the even one of two; NaN stays NaN.

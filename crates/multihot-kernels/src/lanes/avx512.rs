@@ -154,6 +154,12 @@ impl<const VNNI: bool, const BF16: bool> Lanes for Avx512<VNNI, BF16> {
     }
 
     #[inline(always)]
+    fn transpose(self, words: &mut [[u32; 8]; 8]) {
+        // SAFETY: `self` exists only where AVX-512 does, and with it AVX2.
+        unsafe { super::avx2::transpose(words) }
+    }
+
+    #[inline(always)]
     fn splat_word(self, x: u32) -> __m512i {
         // SAFETY: `self` exists only where AVX-512 does.
         unsafe { _mm512_set1_epi32(x as i32) }

@@ -12,7 +12,7 @@ use crate::{AdamW, Cpu, Isa, Precision, Work};
 impl PackedWeights {
     /// Lays out `w`, which is `[outputs, inputs]`, to be multiplied in `precision`.
     ///
-    /// With `trains`, [`linear_d_input`] may be asked for, which `Int8` does not have.
+    /// With `trains`, [`linear_d_input`](crate::linear_d_input) may be asked for, which `Int8` does not have.
     ///
     /// # Panics
     ///

@@ -8,7 +8,7 @@ use std::ops::Range;
 use multihot_checkpoint::Role;
 use multihot_kernels::{
     AdamW, AdamWTable, Cpu, adamw, adamw_catch_up, adamw_rows, sum_of_squares,
-    sum_of_squares_of_rows,
+    sum_of_squares_of_rows, use_huge_pages,
 };
 
 use crate::linear::Linear;
@@ -44,7 +44,15 @@ impl Buffers {
         assert_eq!(words.start, 0, "the word embedding comes first");
         let spec = &layout.specs()[0];
         let rows = if inference_only { 0 } else { spec.shape[0] };
-        let learned = || vec![0.0; if inference_only { 0 } else { values.len() }];
+        let learned = || match inference_only {
+            true => Vec::new(),
+            false => {
+                let mut zeros = vec![0.0; values.len()];
+                // Not the words': a row that no text has costs no memory.
+                use_huge_pages(&mut zeros[words.end..]);
+                zeros
+            }
+        };
         Self {
             gradients: learned(),
             m: learned(),

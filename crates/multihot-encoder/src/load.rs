@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use multihot_checkpoint::{
     ModelConfig, ModelFolder, ParameterSpec, Pooling, Role, Tensor, Weights,
 };
-use multihot_kernels::{Cpu, Precision, random};
+use multihot_kernels::{Cpu, Precision, random, use_huge_pages};
 
 use crate::buffers::Buffers;
 use crate::embeddings::Embeddings;
@@ -62,6 +62,7 @@ impl Encoder {
         // Before anything is set aside: a config may promise sizes that the files do not have.
         reader.check_shapes(&layout)?;
         let mut values = vec![0.0; layout.len()];
+        use_huge_pages(&mut values);
         let report = reader.read(&cpu, &layout, &mut values)?;
         // The files are copied now: before more is set aside, their pages go.
         drop(reader);

@@ -2,6 +2,8 @@
 
 use half::bf16;
 
+use crate::use_huge_pages;
+
 /// One cache line of x86-64, and one vector of AVX-512: loads that straddle two cost double.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -40,9 +42,10 @@ pub(crate) struct Aligned {
 impl Aligned {
     /// Zeros, `bytes` of them at least.
     pub(crate) fn zeros(bytes: usize) -> Aligned {
-        Aligned {
-            lines: vec![Line([0; LINE]); bytes.div_ceil(LINE)],
-        }
+        let mut lines = Vec::with_capacity(bytes.div_ceil(LINE));
+        use_huge_pages(lines.spare_capacity_mut());
+        lines.resize(lines.capacity(), Line([0; LINE]));
+        Aligned { lines }
     }
 
     /// Room for `len` numbers, all 0.

@@ -4,7 +4,7 @@ use half::bf16;
 
 use crate::aligned::Plain;
 use crate::lanes::{Kernel, Lanes};
-use crate::{CHUNK, Cpu, Work};
+use crate::{CHUNK, Cpu, Work, use_huge_pages};
 
 /// The number type that matrices are multiplied in. Sums are always `f32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,17 @@ pub enum NumbersMut<'a> {
     Bf16(&'a mut [bf16]),
 }
 
+/// Gives `numbers` this length; what they held is lost where they were too few.
+fn make_room<T: Copy>(numbers: &mut Vec<T>, len: usize, zero: T) {
+    if len > numbers.capacity() {
+        // The old ones go first, so that there are never both.
+        *numbers = Vec::new();
+        numbers.reserve_exact(len);
+        use_huge_pages(numbers.spare_capacity_mut());
+    }
+    numbers.resize(len, zero);
+}
+
 impl Numbers {
     /// No numbers yet, of the type in which `precision` keeps activations.
     pub fn new(precision: Precision) -> Numbers {
@@ -69,8 +80,8 @@ impl Numbers {
     /// `len` numbers; which ones is for the next operation to say.
     pub fn resize(&mut self, len: usize) -> NumbersMut<'_> {
         match self {
-            Numbers::F32(x) => x.resize(len, 0.0),
-            Numbers::Bf16(x) => x.resize(len, bf16::ZERO),
+            Numbers::F32(x) => make_room(x, len, 0.0),
+            Numbers::Bf16(x) => make_room(x, len, bf16::ZERO),
         }
         self.view_mut()
     }

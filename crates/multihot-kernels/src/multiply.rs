@@ -336,12 +336,16 @@ pub(crate) fn pack<A: From<S>, S: Plain>(
             let depth = (depth - position).min(PACKED_UNITS * A::GROUP);
             let source = source.at_position(position);
             for panel in 0..panels.rows() {
-                pack_part::<A, S>(isa, source, [columns, depth], [panel, first], &panels);
+                // SAFETY: no other task has these units.
+                unsafe {
+                    pack_part::<A, S>(isa, source, [columns, depth], [panel, first], &panels)
+                };
             }
         });
     } else {
         cpu.pool().run(panels.rows(), &|panel| {
-            pack_part::<A, S>(isa, source, [columns, depth], [panel, 0], &panels);
+            // SAFETY: no other task has this panel.
+            unsafe { pack_part::<A, S>(isa, source, [columns, depth], [panel, 0], &panels) };
         });
     }
 }
@@ -350,8 +354,12 @@ pub(crate) fn pack<A: From<S>, S: Plain>(
 const PACKED_UNITS: usize = 64;
 
 /// Packs `depth` positions of one panel of a matrix with so many columns, from unit `first` of the
-/// panel on. `source` starts at these positions; no other thread writes to the same ones.
-pub(crate) fn pack_part<A: From<S>, S: Plain>(
+/// panel on. `source` starts at these positions.
+///
+/// # Safety
+///
+/// No other thread has these units of this panel.
+pub(crate) unsafe fn pack_part<A: From<S>, S: Plain>(
     isa: Isa,
     source: Strided<'_, S>,
     [columns, depth]: [usize; 2],
@@ -361,7 +369,7 @@ pub(crate) fn pack_part<A: From<S>, S: Plain>(
     let width = isa.panel_columns();
     let column = panel * width;
     let place = first * width..(first + depth.div_ceil(A::GROUP)) * width;
-    // SAFETY: the caller has these units of this panel for itself.
+    // SAFETY: the caller's promise.
     let out = unsafe { panels.rectangle(panel..panel + 1, place) };
     isa.run(Pack::<A, S> {
         source: source.at_row(column),

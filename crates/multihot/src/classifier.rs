@@ -19,7 +19,7 @@ use crate::scores::{Logits, Probabilities};
 use crate::speed::Scoring;
 use crate::stored::Answers;
 
-/// A probability from here on is a yes.
+/// A probability from here on is a yes, where a label has no threshold of its own.
 pub const THRESHOLD: f32 = 0.5;
 
 /// An encoder with a trained head, its tokenizer and the names of its labels.
@@ -121,6 +121,11 @@ impl Classifier {
         self.encoder.precision()
     }
 
+    /// The probability from which on each label is a yes.
+    pub fn thresholds(&self) -> Vec<f32> {
+        vec![THRESHOLD; self.labels.len()]
+    }
+
     /// What is odd about the folder, or about its number type on this machine, a sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -162,7 +167,12 @@ impl Classifier {
     /// As [`Classifier::score`].
     pub fn evaluate_timed(&self, table: &Table) -> Result<(Evaluation, Scoring), Error> {
         let scores = self.score_table(table)?;
-        let evaluation = metrics::evaluate(&self.labels, &scores.logits, &cells(table));
+        let evaluation = metrics::evaluate(
+            &self.labels,
+            &scores.logits,
+            &cells(table),
+            &self.thresholds(),
+        );
         Ok((evaluation, scores.scoring))
     }
 

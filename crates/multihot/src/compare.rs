@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use multihot_table::{Cell, Table};
 use serde::{Serialize, Serializer};
 
-use crate::classifier::{Classifier, THRESHOLD, cells};
+use crate::classifier::{Classifier, cells};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{Precision, PredictPrecision};
@@ -87,7 +87,12 @@ pub fn compare_precisions(
     for precision in COMPARED {
         let classifier = load(precision)?;
         let scores = classifier.score_table(table)?;
-        let answers = Answers::new(classifier.labels(), scores.logits, &cells);
+        let answers = Answers::new(
+            classifier.labels(),
+            scores.logits,
+            &cells,
+            &classifier.thresholds(),
+        );
         let against = reference.get_or_insert_with(|| answers.clone());
         precisions.push(PrecisionFigures {
             labels: answers.labels_against(against, &cells),
@@ -122,10 +127,10 @@ struct Answers {
 }
 
 impl Answers {
-    fn new(labels: &[String], logits: Logits, cells: &[Cell]) -> Self {
+    fn new(labels: &[String], logits: Logits, cells: &[Cell], thresholds: &[f32]) -> Self {
         Self {
-            decisions: logits.probabilities().decisions(THRESHOLD),
-            evaluation: metrics::evaluate(labels, &logits, cells),
+            decisions: logits.probabilities().decisions(thresholds),
+            evaluation: metrics::evaluate(labels, &logits, cells, thresholds),
             logits,
         }
     }
@@ -233,8 +238,8 @@ mod tests {
         let cells = [Yes, No, No, Unknown, Yes, No];
         let exact = Logits::new(vec![2.0, -3.0, -1.0, -2.0, 0.125, -4.0], 2);
         let rounded = Logits::new(vec![2.5, -3.0, -1.0, 9.0, -0.125, -4.25], 2);
-        let f32 = Answers::new(&labels, exact, &cells);
-        let int8 = Answers::new(&labels, rounded, &cells);
+        let f32 = Answers::new(&labels, exact, &cells, &[0.5; 2]);
+        let int8 = Answers::new(&labels, rounded, &cells, &[0.5; 2]);
         let figures = |answers: &Answers, precision, tokens| PrecisionFigures {
             scoring: Scoring {
                 precision,
@@ -293,7 +298,7 @@ mod tests {
     #[test]
     fn a_logit_that_is_no_number_has_no_drift() {
         let labels = ["a".to_owned()];
-        let answers = |logits| Answers::new(&labels, Logits::new(logits, 1), &[Yes, No]);
+        let answers = |logits| Answers::new(&labels, Logits::new(logits, 1), &[Yes, No], &[0.5]);
         let (broken, whole) = (answers(vec![f32::NAN, 1.0]), answers(vec![1.0, 1.0]));
         let all = broken.all_against(&whole, &[Yes, No]);
         assert_eq!((all.largest_drift, all.mean_drift), (None, None));

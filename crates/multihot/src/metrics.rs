@@ -15,7 +15,6 @@ use std::io::{self, Write};
 use multihot_table::Cell;
 use serde::{Serialize, Serializer};
 
-use crate::classifier::THRESHOLD;
 use crate::scores::Logits;
 use counts::{Counts, mean, share, total};
 use curves::Ranking;
@@ -71,10 +70,17 @@ pub struct MacroScores {
 
 /// Compares `logits` with the `cells` of the same shape, row-major, one column for each of `labels`.
 ///
+/// A cell is decided yes where the sigmoid of its logit is at least its label's threshold.
+///
 /// # Panics
 ///
-/// When the three differ in shape.
-pub fn evaluate(labels: &[String], logits: &Logits, cells: &[Cell]) -> Evaluation {
+/// When the four differ in shape.
+pub fn evaluate(
+    labels: &[String],
+    logits: &Logits,
+    cells: &[Cell],
+    thresholds: &[f32],
+) -> Evaluation {
     assert_eq!(
         labels.len(),
         logits.n_labels(),
@@ -85,7 +91,7 @@ pub fn evaluate(labels: &[String], logits: &Logits, cells: &[Cell]) -> Evaluatio
         logits.values().len(),
         "evaluate: logits and `cells` differ in length"
     );
-    let (by_label, by_row) = count(logits, cells);
+    let (by_label, by_row) = count(logits, cells, thresholds);
     let rankings: Vec<Ranking> = (0..labels.len())
         .map(|label| Ranking::of(label, logits, cells))
         .collect();
@@ -123,11 +129,11 @@ impl Evaluation {
 }
 
 /// Counts the decisions on each label and on each row.
-fn count(logits: &Logits, cells: &[Cell]) -> (Vec<Counts>, Vec<Counts>) {
+fn count(logits: &Logits, cells: &[Cell], thresholds: &[f32]) -> (Vec<Counts>, Vec<Counts>) {
     let n_labels = logits.n_labels();
     let mut by_label = vec![Counts::default(); n_labels];
     let mut by_row = vec![Counts::default(); logits.rows()];
-    let decisions = logits.probabilities().decisions(THRESHOLD);
+    let decisions = logits.probabilities().decisions(thresholds);
     for (i, (&decision, &cell)) in decisions.iter().zip(cells).enumerate() {
         by_label[i % n_labels].add(decision, cell);
         by_row[i / n_labels].add(decision, cell);
@@ -181,7 +187,7 @@ mod tests {
             3,
         );
         let cells = [Yes, Yes, No, Yes, Yes, No, Yes, No, Unknown, No, No, No];
-        evaluate(&labels, &logits, &cells)
+        evaluate(&labels, &logits, &cells, &[0.5; 3])
     }
 
     #[test]
@@ -237,7 +243,7 @@ rows                             4
     #[test]
     fn names_line_up_whatever_their_width() {
         let labels = names(&["スポーツの話題です", "line\nbreak", "é"]);
-        let evaluation = evaluate(&labels, &Logits::new(vec![1.0; 3], 3), &[Yes; 3]);
+        let evaluation = evaluate(&labels, &Logits::new(vec![1.0; 3], 3), &[Yes; 3], &[0.5; 3]);
         let table = text(&evaluation);
         let lines: Vec<&str> = table.lines().skip(2).take(3).collect();
         assert!(
@@ -259,7 +265,7 @@ rows                             4
         let labels = names(&["a", "b"]);
         for rows in [0, 3] {
             let logits = Logits::new(vec![0.5; 2 * rows], 2);
-            let evaluation = evaluate(&labels, &logits, &vec![Unknown; 2 * rows]);
+            let evaluation = evaluate(&labels, &logits, &vec![Unknown; 2 * rows], &[0.5; 2]);
             assert_eq!(evaluation.rows, rows);
             assert_eq!(evaluation.log_loss, None);
             assert_eq!(evaluation.subset_accuracy, None);
@@ -271,7 +277,7 @@ rows                             4
     #[test]
     fn a_broken_logit_breaks_no_evaluation() {
         let logits = Logits::new(vec![f32::NAN, f32::INFINITY, -1.0, 1.0], 1);
-        let evaluation = evaluate(&names(&["a"]), &logits, &[Yes, No, No, Yes]);
+        let evaluation = evaluate(&names(&["a"]), &logits, &[Yes, No, No, Yes], &[0.5]);
         assert_eq!(
             (evaluation.log_loss, evaluation.labels[0].roc_auc),
             (None, None)
@@ -291,7 +297,12 @@ rows                             4
     fn evaluate_rows(rows: &[([f32; 2], [Cell; 2])]) -> Evaluation {
         let logits = rows.iter().flat_map(|(logits, _)| *logits).collect();
         let cells: Vec<Cell> = rows.iter().flat_map(|(_, cells)| *cells).collect();
-        evaluate(&names(&["a", "b"]), &Logits::new(logits, 2), &cells)
+        evaluate(
+            &names(&["a", "b"]),
+            &Logits::new(logits, 2),
+            &cells,
+            &[0.5; 2],
+        )
     }
 
     fn close(a: Option<f64>, b: Option<f64>) -> bool {
@@ -308,7 +319,7 @@ rows                             4
                 let logits = known.iter().map(|(logits, _)| logits[label]).collect();
                 let cells: Vec<Cell> = known.iter().map(|(_, cells)| cells[label]).collect();
                 let name = &evaluation.labels[label].name;
-                let alone = evaluate(std::slice::from_ref(name), &Logits::new(logits, 1), &cells);
+                let alone = evaluate(std::slice::from_ref(name), &Logits::new(logits, 1), &cells, &[0.5]);
                 prop_assert_eq!(&alone.labels[0], &evaluation.labels[label]);
                 prop_assert_eq!(&alone.report.labels[0], &evaluation.report.labels[label]);
             }

@@ -7,7 +7,7 @@ use multihot_table::{Format, Prediction, PredictionWriter, TableError, TextRow, 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::classifier::{Classifier, THRESHOLD};
+use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::speed::{Scoring, peak_rss_bytes};
 
@@ -115,7 +115,7 @@ fn answer<W: Write>(
 ) -> Result<(), Error> {
     let texts: Vec<&str> = window.iter().map(|row| row.text.as_str()).collect();
     let scores = classifier.score(&texts)?;
-    let decisions = scores.probabilities.decisions(THRESHOLD);
+    let decisions = scores.probabilities.decisions(&classifier.thresholds());
     let n_labels = classifier.labels().len();
     for (index, row) in window.iter().enumerate() {
         let labels = &decisions[index * n_labels..][..n_labels];

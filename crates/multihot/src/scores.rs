@@ -87,11 +87,19 @@ impl Probabilities {
         &self.values
     }
 
-    /// Whether each chance is at least `threshold`, row-major.
-    pub fn decisions(&self, threshold: f32) -> Vec<bool> {
-        self.values
-            .iter()
-            .map(|&probability| probability >= threshold)
+    /// Whether each chance is at least the threshold of its label, row-major.
+    ///
+    /// # Panics
+    ///
+    /// When there is not one threshold for each label.
+    pub fn decisions(&self, thresholds: &[f32]) -> Vec<bool> {
+        assert_eq!(
+            thresholds.len(),
+            self.labels,
+            "decisions: not one threshold for each label"
+        );
+        let rows = self.values.chunks_exact(self.labels);
+        rows.flat_map(|row| row.iter().zip(thresholds).map(|(p, t)| p >= t))
             .collect()
     }
 }
@@ -141,7 +149,14 @@ mod tests {
     #[test]
     fn a_chance_equal_to_the_threshold_is_a_yes() {
         let probabilities = Logits::new(vec![0.0, -0.01, f32::NAN], 3).probabilities();
-        assert_eq!(probabilities.decisions(0.5), [true, false, false]);
+        assert_eq!(probabilities.decisions(&[0.5; 3]), [true, false, false]);
+    }
+
+    #[test]
+    fn each_label_has_its_own_threshold() {
+        let probabilities = Logits::new(vec![0.0, 0.0, 2.0, 2.0], 2).probabilities();
+        let decisions = probabilities.decisions(&[0.5, 0.8]);
+        assert_eq!(decisions, [true, false, true, true]);
     }
 
     #[test]

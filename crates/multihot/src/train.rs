@@ -13,7 +13,7 @@ use multihot_table::{Cell, Table};
 use multihot_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::{cells, forward, tokenizer};
+use crate::classifier::{THRESHOLD, cells, forward, tokenizer};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{self, Precision, PrecisionName};
@@ -387,6 +387,7 @@ impl<'a> Run<'a> {
             &self.parts.labels,
             &logits?,
             &self.parts.dev.cells,
+            &vec![THRESHOLD; self.parts.labels.len()],
         ))
     }
 

@@ -19,7 +19,8 @@ fn figures_are_those_of_scikit_learn() {
             labels.len(),
         );
         let cells = flat(&case["cells"], cell);
-        let actual = multihot::metrics::evaluate(&labels, &logits, &cells);
+        let actual =
+            multihot::metrics::evaluate(&labels, &logits, &cells, &vec![0.5; labels.len()]);
         let actual = serde_json::to_value(actual).unwrap();
         compare(case["name"].as_str().unwrap(), &actual, &case["expected"]);
     }

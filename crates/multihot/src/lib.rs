@@ -33,6 +33,7 @@
 pub mod bench;
 mod classifier;
 mod compare;
+pub mod decisions;
 mod error;
 pub mod inspect;
 pub mod metrics;

@@ -5,7 +5,7 @@
 //!
 //! `counts.rs` has the figures at a threshold, `curves.rs` those without, `report.rs` the averages.
 
-mod counts;
+pub(crate) mod counts;
 mod curves;
 mod report;
 pub(crate) mod text;

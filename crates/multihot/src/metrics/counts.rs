@@ -4,7 +4,7 @@ use multihot_table::Cell;
 
 /// How the decisions on some known cells turned out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     pub tp: usize,
     pub fp: usize,
     pub fn_: usize,
@@ -48,6 +48,13 @@ impl Counts {
         share(self.tp, self.support())
     }
 
+    /// The F-score in which recall counts `beta` times as much as precision, defined as F1 is.
+    pub fn f_beta(self, beta: f64) -> Option<f64> {
+        let weighted = (1.0 + beta * beta) * self.tp as f64;
+        let whole = weighted + beta * beta * self.fn_ as f64 + self.fp as f64;
+        (whole > 0.0).then(|| weighted / whole)
+    }
+
     /// The harmonic mean of precision and recall, defined as soon as one of the two is.
     pub fn f1(self) -> Option<f64> {
         share(2 * self.tp, 2 * self.tp + self.fp + self.fn_)
@@ -55,7 +62,7 @@ impl Counts {
 }
 
 /// The sum of several counts.
-pub(super) fn total(counts: &[Counts]) -> Counts {
+pub(crate) fn total(counts: &[Counts]) -> Counts {
     counts.iter().fold(Counts::default(), |sum, counts| Counts {
         tp: sum.tp + counts.tp,
         fp: sum.fp + counts.fp,
@@ -65,17 +72,17 @@ pub(super) fn total(counts: &[Counts]) -> Counts {
 }
 
 /// `part` of `whole`; nothing has no share of nothing.
-pub(super) fn share(part: usize, whole: usize) -> Option<f64> {
+pub(crate) fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// The mean of what is defined.
-pub(super) fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+pub(crate) fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     weighted_mean(values.into_iter().map(|value| (value, 1)))
 }
 
 /// The weighted mean of what is defined; where all of it weighs nothing, the plain mean.
-pub(super) fn weighted_mean(values: impl IntoIterator<Item = (Option<f64>, usize)>) -> Option<f64> {
+pub(crate) fn weighted_mean(values: impl IntoIterator<Item = (Option<f64>, usize)>) -> Option<f64> {
     let (mut n, mut sum, mut weights, mut weighted_sum) = (0, 0.0, 0, 0.0);
     for (value, weight) in values {
         let Some(value) = value else { continue };

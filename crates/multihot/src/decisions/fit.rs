@@ -1,0 +1,307 @@
+//! Calibrations and thresholds of all labels, from the rows outside of one fold or from all.
+
+use multihot_kernels::Pool;
+use serde::{Deserialize, Serialize};
+
+use super::calibration::{self, Calibration};
+use super::cuts::{Cut, NEVER, best, cuts};
+use super::objective::{F1, Objective, guaranteed_misses};
+use super::ranked::{RankedCell, RankedLabel};
+use super::tune::TuneOptions;
+use super::{Band, SureTargets};
+use crate::scores::sigmoid;
+
+/// Yes cells below which a label's own best threshold follows chance (in the spirit of SCutFBR,
+/// Yang 2001): it takes the one that suits all labels together.
+pub(super) const FEWEST: usize = 10;
+/// Rounds of the search for the best micro-F1, which ends after some three or four.
+const MOST_ROUNDS: usize = 50;
+/// A threshold where nothing is known.
+const EVEN: f32 = 0.5;
+
+/// Which rows a threshold was chosen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// The label's own cells.
+    Own,
+    /// The cells of all labels together: its own say too little.
+    Shared,
+    /// None: those of all labels together say too little.
+    Default,
+    /// None: the threshold was given.
+    Given,
+    /// The label's own cells, on which no threshold has the precision that was asked for: the
+    /// answer is always no.
+    Unreached,
+}
+
+/// The labels, what each threshold is for, and which label chooses on its own cells.
+pub(super) struct Task<'a> {
+    pub ranked: Vec<RankedLabel>,
+    pub objectives: Vec<Objective>,
+    pub options: &'a TuneOptions,
+    pub pool: &'a Pool,
+}
+
+/// What was chosen for each label.
+pub(super) struct Fit {
+    pub calibrations: Vec<Calibration>,
+    pub thresholds: Vec<(f32, Basis)>,
+    pub bands: Vec<Option<Band>>,
+}
+
+impl Task<'_> {
+    /// Chooses everything on the rows outside of fold `left_out`.
+    pub fn fit(&self, left_out: Option<usize>) -> Fit {
+        let calibrations = self.calibrations(left_out);
+        let rows = Rows {
+            task: self,
+            calibrations: &calibrations,
+            left_out,
+        };
+        let thresholds = rows.thresholds();
+        let bands = match self.options.unsure {
+            Some(targets) => rows.bands(&thresholds, targets),
+            None => vec![None; self.ranked.len()],
+        };
+        Fit {
+            thresholds,
+            bands,
+            calibrations,
+        }
+    }
+
+    fn calibrations(&self, left_out: Option<usize>) -> Vec<Calibration> {
+        let groups = in_parallel(self.pool, self.ranked.len(), |label| {
+            self.ranked[label].groups(left_out)
+        });
+        let shared = calibration::temperature(groups.iter().flatten());
+        in_parallel(self.pool, groups.len(), |label| {
+            calibration::fit(self.options.calibration, &groups[label], &shared)
+        })
+    }
+
+    /// Whether `label` has cells enough for a threshold of its own.
+    fn stands_alone(&self, label: usize) -> bool {
+        let ranked = &self.ranked[label];
+        match self.objectives[label] {
+            Objective::Recall {
+                at_least,
+                guaranteed: true,
+            } => guaranteed_misses(ranked.positives, at_least).is_some(),
+            _ => ranked.positives >= FEWEST && ranked.negatives() > 0,
+        }
+    }
+}
+
+/// The rows of one fit, calibrated.
+struct Rows<'a> {
+    task: &'a Task<'a>,
+    calibrations: &'a [Calibration],
+    left_out: Option<usize>,
+}
+
+impl Rows<'_> {
+    /// Calibrated probabilities of the known cells of `label`, the highest first.
+    fn ranked(&self, label: usize) -> impl Iterator<Item = (f32, bool)> + Clone {
+        let calibration = &self.calibrations[label];
+        let left_out = self.left_out;
+        let cells = self.task.ranked[label].cells.iter().copied();
+        let cells = cells.filter(move |cell| left_out != Some(cell.fold()));
+        cells.map(|cell| (probability(calibration, cell), cell.yes()))
+    }
+
+    fn cuts(&self, label: usize) -> impl Iterator<Item = Cut> + Clone {
+        cuts(self.ranked(label))
+    }
+
+    /// Yes and no cells of `label`.
+    fn totals(&self, label: usize) -> (usize, usize) {
+        let cells = self.task.ranked[label].without(self.left_out);
+        totals(cells.map(RankedCell::yes))
+    }
+
+    fn thresholds(&self) -> Vec<(f32, Basis)> {
+        let n_labels = self.task.ranked.len();
+        let mut own = in_parallel(self.task.pool, n_labels, |label| self.own(label));
+        self.micro(&mut own);
+        let mut pooled = Pooled::new(self);
+        let objectives = self.task.objectives.iter();
+        own.into_iter()
+            .zip(objectives)
+            .map(|(own, &objective)| own.unwrap_or_else(|| pooled.threshold(objective)))
+            .collect()
+    }
+
+    /// The best threshold of `label` for itself, where it has one.
+    fn own(&self, label: usize) -> Option<(f32, Basis)> {
+        let objective = self.task.objectives[label];
+        match objective {
+            Objective::Fixed { threshold } => return Some((threshold, Basis::Given)),
+            Objective::MicroF1 => return None,
+            _ if !self.task.stands_alone(label) => return None,
+            _ => {}
+        }
+        let (positives, negatives) = self.totals(label);
+        let best = best(self.cuts(label), |cut| objective.worth(cut, positives));
+        let Some(cut) = best else {
+            return matches!(objective, Objective::Precision { .. })
+                .then_some((NEVER, Basis::Unreached));
+        };
+        // With scores that tell nothing, yes to everything has the best F-score (arXiv:1402.1892).
+        let says_yes_to_all = cut.tp == positives && cut.fp == negatives;
+        let is_score = matches!(objective, Objective::FBeta { .. });
+        let tells_nothing = is_score && says_yes_to_all && negatives > 0;
+        (!tells_nothing).then(|| (cut.threshold(), Basis::Own))
+    }
+
+    /// Thresholds with the highest F1 over all cells of the labels that ask for it.
+    ///
+    /// By Dinkelbach's method: for a guess F the best cut of each label maximises
+    /// `2 tp - F (tp + fp)`, and the F1 of these cuts is the next guess. It rises until it stands,
+    /// and that is the highest there is.
+    fn micro(&self, own: &mut [Option<(f32, Basis)>]) {
+        let is_micro = |&label: &usize| {
+            self.task.objectives[label] == Objective::MicroF1 && self.task.stands_alone(label)
+        };
+        let labels: Vec<usize> = (0..own.len()).filter(is_micro).collect();
+        let positives: usize = labels.iter().map(|&label| self.totals(label).0).sum();
+        if positives == 0 {
+            return;
+        }
+        let mut f1 = 0.0;
+        for _ in 0..MOST_ROUNDS {
+            let cuts = in_parallel(self.task.pool, labels.len(), |i| {
+                let gain = |cut: Cut| Some(2.0 * cut.tp as f64 - f1 * (cut.tp + cut.fp) as f64);
+                best(self.cuts(labels[i]), gain).expect("every cut has a gain")
+            });
+            let tp: usize = cuts.iter().map(|cut| cut.tp).sum();
+            let yes: usize = cuts.iter().map(|cut| cut.tp + cut.fp).sum();
+            for (&label, cut) in labels.iter().zip(&cuts) {
+                own[label] = Some((cut.threshold(), Basis::Own));
+            }
+            let next = 2.0 * tp as f64 / (yes + positives) as f64;
+            if next <= f1 {
+                break;
+            }
+            f1 = next;
+        }
+    }
+
+    /// The band of each label round its threshold; for a label with few cells, that of all labels.
+    fn bands(&self, thresholds: &[(f32, Basis)], targets: SureTargets) -> Vec<Option<Band>> {
+        let has_few = |label: &RankedLabel| label.positives.min(label.negatives()) < FEWEST;
+        let pooled = if self.task.ranked.iter().any(has_few) {
+            Pooled::gather(self)
+        } else {
+            Vec::new()
+        };
+        in_parallel(self.task.pool, thresholds.len(), |label| {
+            let (threshold, _) = thresholds[label];
+            if !has_few(&self.task.ranked[label]) {
+                Band::round(threshold, self.cuts(label), self.totals(label), targets)
+            } else {
+                let cells = || pooled.iter().copied().map(unpack);
+                let totals = totals(cells().map(|(_, yes)| yes));
+                Band::round(threshold, cuts(cells()), totals, targets)
+            }
+        })
+    }
+}
+
+/// The calibrated cells of all labels in one ranking.
+struct Pooled<'a> {
+    rows: &'a Rows<'a>,
+    /// Packed, the highest probability first; made when first needed.
+    cells: Option<Vec<u32>>,
+    found: Vec<(Objective, (f32, Basis))>,
+}
+
+impl<'a> Pooled<'a> {
+    fn new(rows: &'a Rows<'a>) -> Self {
+        Self {
+            rows,
+            cells: None,
+            found: Vec::new(),
+        }
+    }
+
+    fn gather(rows: &Rows<'_>) -> Vec<u32> {
+        let labels = 0..rows.task.ranked.len();
+        let mut cells: Vec<u32> = labels
+            .flat_map(|label| rows.ranked(label))
+            .map(pack)
+            .collect();
+        cells.sort_unstable_by(|a, b| b.cmp(a));
+        cells
+    }
+
+    /// The best threshold for all labels together.
+    fn threshold(&mut self, objective: Objective) -> (f32, Basis) {
+        let objective = match objective {
+            Objective::MicroF1 => F1,
+            Objective::Recall { at_least, .. } => Objective::Recall {
+                at_least,
+                guaranteed: false,
+            },
+            other => other,
+        };
+        if let Some((_, found)) = self.found.iter().find(|(other, _)| *other == objective) {
+            return *found;
+        }
+        let rows = self.rows;
+        let cells = self.cells.get_or_insert_with(|| Self::gather(rows));
+        let ranked = cells.iter().copied().map(unpack);
+        let (positives, negatives) = totals(ranked.clone().map(|(_, yes)| yes));
+        let best = if positives >= FEWEST && negatives > 0 {
+            best(cuts(ranked), |cut| objective.worth(cut, positives))
+        } else {
+            None
+        };
+        let chosen = match best {
+            Some(cut) if cut.tp + cut.fp < positives + negatives => {
+                (cut.threshold(), Basis::Shared)
+            }
+            _ => (EVEN, Basis::Default),
+        };
+        self.found.push((objective, chosen));
+        chosen
+    }
+}
+
+/// A probability and an answer in an order that is that of the probabilities, which are not
+/// negative, so that their bits rise as they do.
+fn pack((probability, yes): (f32, bool)) -> u32 {
+    probability.to_bits() << 1 | u32::from(yes)
+}
+
+fn unpack(packed: u32) -> (f32, bool) {
+    (f32::from_bits(packed >> 1), packed & 1 == 1)
+}
+
+/// The calibrated probability of a cell, as a prediction would have it.
+pub(super) fn probability(calibration: &Calibration, cell: RankedCell) -> f32 {
+    sigmoid(calibration.apply(cell.logit()).into()) as f32
+}
+
+/// How many are yes, and how many no.
+fn totals(answers: impl Iterator<Item = bool>) -> (usize, usize) {
+    answers.fold((0, 0), |(yes, no), answer| {
+        (yes + usize::from(answer), no + usize::from(!answer))
+    })
+}
+
+/// `task(0)` to `task(n - 1)` on all threads, in order.
+pub(super) fn in_parallel<T: Send>(
+    pool: &Pool,
+    n: usize,
+    task: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let mut results: Vec<Option<T>> = (0..n).map(|_| None).collect();
+    pool.for_each_chunk(&mut results, 1, |i, slot| slot[0] = Some(task(i)));
+    let results = results.into_iter();
+    results
+        .map(|result| result.expect("the pool has run every task"))
+        .collect()
+}

@@ -1,0 +1,1 @@
+//! A tuning as a table on screen.

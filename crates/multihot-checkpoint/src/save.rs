@@ -243,6 +243,33 @@ pub fn write_json(path: &Path, value: &Value) -> Result<(), CheckpointError> {
     fs::write(path, text).map_err(CheckpointError::io(path, "write"))
 }
 
+/// Writes indented JSON beside `path`, syncs it and renames it, so that `path` is the old file or the
+/// whole new one.
+pub fn replace_json(path: &Path, value: &Value) -> Result<(), CheckpointError> {
+    let beside = sibling(path, &format!("new-{}", std::process::id()));
+    let written = write_json(&beside, value).and_then(|()| {
+        let file = File::open(&beside).and_then(|file| file.sync_all());
+        file.map_err(CheckpointError::io(&beside, "sync"))?;
+        fs::rename(&beside, path).map_err(CheckpointError::io(path, "put the new file there"))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+        return written;
+    }
+    sync_folder(parent(path))
+}
+
+/// Puts `multihot` under our key of the config.json in `dir`, whose other keys are those of `config`.
+pub fn replace_multihot(
+    dir: &Path,
+    config: &ModelConfig,
+    multihot: Value,
+) -> Result<(), CheckpointError> {
+    let mut map = config.raw.clone();
+    map.insert(OUR_KEY.to_owned(), multihot);
+    replace_json(&dir.join("config.json"), &Value::Object(map))
+}
+
 fn create_dir(path: &Path) -> Result<(), CheckpointError> {
     fs::create_dir_all(path).map_err(CheckpointError::io(path, "create"))
 }

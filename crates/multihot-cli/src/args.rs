@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod decisions;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use multihot::{Family, Format, Freeze, Pooling, ReadOptions, Schedule};
 use multihot::{PredictPrecision, TrainPrecision};
 
 pub use bench::BenchArgs;
+pub use decisions::{DecisionArgs, ThresholdArgs, TuneArgs};
 
 /// Several yes/no questions about each text, answered by a fine-tuned encoder.
 #[derive(Debug, Parser)]
@@ -25,6 +27,8 @@ pub struct Args {
 pub enum Command {
     /// Fine-tune an encoder on a table of texts with yes/no columns
     Train(Box<TrainArgs>),
+    /// Choose calibrations and thresholds anew on held-out rows, without training
+    Tune(TuneArgs),
     /// Compare a model's answers with those of a table
     Evaluate(EvaluateArgs),
     /// Answer every row of a table
@@ -55,6 +59,8 @@ pub struct TrainArgs {
     pub dev: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
+    #[command(flatten)]
+    pub decisions: DecisionArgs,
     /// Number type that matrices are multiplied in
     #[arg(long, value_enum, default_value_t = TrainPrecisionArg::Auto, help_heading = "Machine")]
     pub precision: TrainPrecisionArg,
@@ -163,6 +169,11 @@ pub struct EvaluateArgs {
     pub precision: PrecisionArgs,
     #[command(flatten)]
     pub machine: MachineArgs,
+    #[command(flatten)]
+    pub threshold: ThresholdArgs,
+    /// TABLE is what `predict --logits` wrote: take its logits, and ask the network nothing
+    #[arg(long, conflicts_with = "compare_precisions")]
+    pub scores: bool,
     /// Answer in f32, bf16 and int8 in turn, and show what the last two change
     #[arg(long, conflicts_with = "precision")]
     pub compare_precisions: bool,
@@ -189,9 +200,14 @@ pub struct PredictArgs {
     /// Format of the output [default: by the ending of FILE, else as the input]
     #[arg(long, value_enum)]
     pub format: Option<OutputFormat>,
+    #[command(flatten)]
+    pub threshold: ThresholdArgs,
     /// Write the network's raw outputs too
     #[arg(long)]
     pub logits: bool,
+    /// Write the network's own probabilities beside the calibrated ones
+    #[arg(long)]
+    pub raw: bool,
     /// Print a summary as one JSON object
     #[arg(long, requires = "output")]
     pub json: bool,

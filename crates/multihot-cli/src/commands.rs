@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::CommandFactory;
-use multihot::{Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, precision_note};
+use multihot::{
+    Cell, Classifier, Cpu, Isa, LoadOptions, Logits, PredictPrecision, ReadOptions, Scoring,
+    Source, Table, precision_note,
+};
 
-use crate::args::{Args, Command, MachineArgs};
+use crate::args::{Args, ColumnArgs, Command, MachineArgs};
 use crate::exit::{Outcome, Usage};
 use crate::screen::say;
 
@@ -17,6 +20,7 @@ mod evaluate;
 mod inspect;
 mod predict;
 mod train;
+mod tune;
 
 /// More threads than this are a slip of the finger, not a machine.
 const MOST_THREADS: usize = 1024;
@@ -26,6 +30,7 @@ pub fn run(command: &Command) -> Result<Outcome> {
     let out = &mut std::io::stdout().lock();
     match command {
         Command::Train(args) => train::train(args, out),
+        Command::Tune(args) => tune::tune(args, out),
         Command::Evaluate(args) => evaluate::evaluate(args, out),
         Command::Predict(args) => predict::predict(args, out),
         Command::Inspect(args) => inspect::inspect(args, out),
@@ -77,6 +82,28 @@ fn load(path: &Path, precision: PredictPrecision, machine: &MachineArgs) -> Resu
         say(format_args!("note: {note}"));
     }
     Ok(classifier)
+}
+
+/// The table called `name`, read for the labels of the model.
+fn labelled_table(name: &str, columns: &ColumnArgs, classifier: &Classifier) -> Result<Table> {
+    let mut options = columns.options();
+    options.text = options
+        .text
+        .or_else(|| classifier.text_column().map(str::to_owned));
+    let options = ReadOptions {
+        labels: Some(classifier.labels().to_vec()),
+        ..options
+    };
+    let table = multihot::read(&Source::from(name), &options)?;
+    say(table.detection());
+    Ok(table)
+}
+
+/// The logits and cells that the file called `name` holds for the labels of the model.
+fn scored_rows(name: &str, classifier: &Classifier) -> Result<(Logits, Vec<Cell>)> {
+    let labels = classifier.labels();
+    let rows = multihot::read_scored(&Source::from(name), labels)?;
+    Ok((Logits::new(rows.logits, labels.len()), rows.cells))
 }
 
 /// `scoring` and the most memory held so far, as a line on screen.

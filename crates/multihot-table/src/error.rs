@@ -174,6 +174,31 @@ pub enum TableError {
         found: String,
     },
 
+    /// Columns that scored rows need.
+    #[error(
+        "{source_name}: no column {}; there are {}",
+        list(missing),
+        list(columns)
+    )]
+    NoScores {
+        source_name: String,
+        missing: Vec<String>,
+        columns: Vec<String>,
+    },
+
+    /// A logit that is no number.
+    #[error(
+        "{source_name}:{line}: column `{}` holds `{}`; expected a finite number",
+        shown(column),
+        shown(found)
+    )]
+    BadLogit {
+        source_name: String,
+        line: u64,
+        column: String,
+        found: String,
+    },
+
     /// An input column named like a column that predictions add.
     #[error(
         "the table already has a column `{}`, which predictions would add",
@@ -213,6 +238,12 @@ impl TableError {
                 .iter()
                 .find_map(|name| nearest(name, columns))
                 .map(|name| format!("did you mean `{}`?", shown(&name))),
+            Self::NoScores { .. } => Some(
+                "such a file is what `multihot predict MODEL TABLE --logits --output SCORES.csv` writes for a table with answers".into(),
+            ),
+            Self::BadLogit { .. } => Some(
+                "score the table again: `multihot predict MODEL TABLE --logits --output SCORES.csv`".into(),
+            ),
             Self::TwoRoles { .. } => {
                 Some("`--text`, `--id`, `--labels` and `--ignore` each take their own columns".into())
             }

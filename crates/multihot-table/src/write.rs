@@ -19,22 +19,41 @@ use crate::source::Format;
 pub struct Prediction<'a> {
     /// The chances that the labels hold.
     pub probabilities: &'a [f32],
-    /// The raw scores, for a writer made with logits.
+    /// The network's own, for a writer made with them.
+    pub raw_probabilities: Option<&'a [f32]>,
+    /// The raw scores, for a writer made with them.
     pub logits: Option<&'a [f32]>,
-    /// The decisions.
+    /// Whether the answer is yes.
     pub labels: &'a [bool],
+    /// Whether the answer is neither yes nor no.
+    pub unsure: &'a [bool],
+}
+
+/// What is written of each row besides probabilities and yes answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PredictionColumns {
+    /// The network's own probabilities.
+    pub raw_probabilities: bool,
+    /// The raw scores.
+    pub logits: bool,
+    /// The column of unsure answers in CSV; JSON lines always hold their list.
+    pub unsure: bool,
+    /// Whether the probabilities are calibrated, which JSON lines say.
+    pub calibrated: bool,
 }
 
 /// Writes predictions as CSV or as JSON lines.
 ///
-/// CSV repeats the input's columns and adds `probability_<label>`, where asked `logit_<label>`,
-/// and `labels`, a JSON list. JSON lines hold id, probabilities, logits where asked, and labels.
+/// CSV repeats the input's columns and adds `probability_<label>`, where asked
+/// `raw_probability_<label>` and `logit_<label>`, `labels`, a JSON list, and where asked such a
+/// list `unsure`. JSON lines hold id, probabilities, raw probabilities and logits where asked,
+/// labels, unsure, and whether the probabilities are calibrated.
 /// Numbers are the shortest that read back as the same `f32`.
 pub struct PredictionWriter<W: Write> {
     out: Out<W>,
     labels: Vec<String>,
     columns: Vec<String>,
-    with_logits: bool,
+    wanted: PredictionColumns,
 }
 
 enum Out<W: Write> {
@@ -52,7 +71,7 @@ impl<W: Write> PredictionWriter<W> {
         format: Format,
         labels: &[String],
         columns: &[String],
-        with_logits: bool,
+        wanted: PredictionColumns,
     ) -> Result<Self, TableError> {
         let out = match format {
             Format::Csv | Format::Lines => Out::Csv(Box::new(csv::Writer::from_writer(out))),
@@ -63,7 +82,7 @@ impl<W: Write> PredictionWriter<W> {
             out,
             labels,
             columns,
-            with_logits,
+            wanted,
         };
         writer.write_header()?;
         Ok(writer)
@@ -73,15 +92,21 @@ impl<W: Write> PredictionWriter<W> {
         let Out::Csv(out) = &mut self.out else {
             return Ok(());
         };
-        let mut added: Vec<String> = self
-            .labels
-            .iter()
-            .map(|label| format!("probability_{label}"))
-            .collect();
-        if self.with_logits {
-            added.extend(self.labels.iter().map(|label| format!("logit_{label}")));
+        let named = |prefix: &'static str| {
+            let labels = self.labels.iter();
+            labels.map(move |label| format!("{prefix}_{label}"))
+        };
+        let mut added: Vec<String> = named("probability").collect();
+        if self.wanted.raw_probabilities {
+            added.extend(named("raw_probability"));
+        }
+        if self.wanted.logits {
+            added.extend(named("logit"));
         }
         added.push("labels".to_owned());
+        if self.wanted.unsure {
+            added.push("unsure".to_owned());
+        }
         if let Some(column) = self.columns.iter().find(|column| added.contains(column)) {
             return Err(TableError::Collision {
                 column: column.clone(),
@@ -95,39 +120,19 @@ impl<W: Write> PredictionWriter<W> {
     ///
     /// # Panics
     ///
-    /// When `prediction` has not one entry a label, or no logits where the writer was made with
-    /// them.
+    /// When `prediction` has not one entry a label, or lacks numbers that the writer was made with.
     pub fn write(&mut self, row: &TextRow, prediction: &Prediction<'_>) -> Result<(), TableError> {
-        let n_labels = self.labels.len();
-        assert_eq!(
-            prediction.probabilities.len(),
-            n_labels,
-            "one probability a label"
-        );
-        assert_eq!(prediction.labels.len(), n_labels, "one decision a label");
-        let logits = self.with_logits.then(|| {
-            let logits = prediction
-                .logits
-                .expect("a writer with logits is given logits");
-            assert_eq!(logits.len(), n_labels, "one logit a label");
-            logits
-        });
-        let decided = self.labels.iter().zip(prediction.labels);
-        let decided: Vec<&str> = decided
-            .filter(|(_, holds)| **holds)
-            .map(|(label, _)| label.as_str())
-            .collect();
+        let prediction = self.wanted_of(prediction);
         match &mut self.out {
             Out::Csv(out) => {
                 let mut record = cells(row, &self.columns);
-                for number in prediction
-                    .probabilities
-                    .iter()
-                    .chain(logits.unwrap_or_default())
-                {
+                for number in prediction.numbers() {
                     record.push_field(number_text(*number).as_bytes());
                 }
-                record.push_field(json(&decided).as_bytes());
+                record.push_field(json(&names(&self.labels, prediction.labels)).as_bytes());
+                if self.wanted.unsure {
+                    record.push_field(json(&names(&self.labels, prediction.unsure)).as_bytes());
+                }
                 out.write_byte_record(&record).map_err(not_written)
             }
             Out::Jsonl(out) => {
@@ -138,12 +143,42 @@ impl<W: Write> PredictionWriter<W> {
                 let mut line = json(&Line {
                     id: row.record.raw_id().map_or(Id::Value(&row.id), Id::Raw),
                     probabilities: scores(prediction.probabilities),
-                    logits: logits.map(scores),
-                    labels: decided,
+                    raw_probabilities: prediction.raw_probabilities.map(scores),
+                    logits: prediction.logits.map(scores),
+                    labels: names(&self.labels, prediction.labels),
+                    unsure: names(&self.labels, prediction.unsure),
+                    calibrated: self.wanted.calibrated,
                 });
                 line.push('\n');
                 out.write_all(line.as_bytes()).map_err(TableError::Write)
             }
+        }
+    }
+
+    /// `prediction` with the numbers that are wanted, checked.
+    fn wanted_of<'a>(&self, prediction: &Prediction<'a>) -> Prediction<'a> {
+        let n_labels = self.labels.len();
+        let optional = |is_wanted: bool, numbers: Option<&'a [f32]>| {
+            is_wanted.then(|| {
+                let numbers = numbers.expect("a writer is given the numbers it was made with");
+                assert_eq!(numbers.len(), n_labels, "one number a label");
+                numbers
+            })
+        };
+        assert_eq!(
+            prediction.probabilities.len(),
+            n_labels,
+            "one probability a label"
+        );
+        assert_eq!(prediction.labels.len(), n_labels, "one decision a label");
+        assert_eq!(prediction.unsure.len(), n_labels, "one decision a label");
+        Prediction {
+            raw_probabilities: optional(
+                self.wanted.raw_probabilities,
+                prediction.raw_probabilities,
+            ),
+            logits: optional(self.wanted.logits, prediction.logits),
+            ..*prediction
         }
     }
 
@@ -167,6 +202,24 @@ impl<W: Write> PredictionWriter<W> {
             Out::Jsonl(out) => Ok(out),
         }
     }
+}
+
+impl Prediction<'_> {
+    /// All its numbers, in the order of a CSV's columns.
+    fn numbers(&self) -> impl Iterator<Item = &f32> {
+        let raw = self.raw_probabilities.unwrap_or_default();
+        let logits = self.logits.unwrap_or_default();
+        self.probabilities.iter().chain(raw).chain(logits)
+    }
+}
+
+/// The labels that `holds`.
+fn names<'a>(labels: &'a [String], holds: &[bool]) -> Vec<&'a str> {
+    let labels = labels.iter().zip(holds);
+    labels
+        .filter(|(_, holds)| **holds)
+        .map(|(label, _)| label.as_str())
+        .collect()
 }
 
 /// The input's cells, in the order of `columns`; blank where an object lacks the key.
@@ -202,8 +255,12 @@ struct Line<'a> {
     id: Id<'a>,
     probabilities: Scores<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    raw_probabilities: Option<Scores<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     logits: Option<Scores<'a>>,
     labels: Vec<&'a str>,
+    unsure: Vec<&'a str>,
+    calibrated: bool,
 }
 
 #[derive(Serialize)]
@@ -255,8 +312,22 @@ mod tests {
 
     const LABELS: [&str; 2] = ["sports", "a \"b\""];
 
-    /// Predictions of 0.5 and 1e-7, of which the first label holds, for every row of `table`.
-    fn predicted(name: &str, table: &str, format: Format, with_logits: bool) -> String {
+    const NOTHING_MORE: PredictionColumns = PredictionColumns {
+        raw_probabilities: false,
+        logits: false,
+        unsure: false,
+        calibrated: false,
+    };
+    const EVERYTHING: PredictionColumns = PredictionColumns {
+        raw_probabilities: true,
+        logits: true,
+        unsure: true,
+        calibrated: true,
+    };
+
+    /// Predictions of 0.5 and 1e-7, of which the first label holds and the second is unsure, for
+    /// every row of `table`.
+    fn predicted(name: &str, table: &str, format: Format, wanted: PredictionColumns) -> String {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, table).unwrap();
@@ -267,12 +338,13 @@ mod tests {
         let rows = open(&Source::File(path), &options).unwrap();
         let labels = LABELS.map(str::to_owned);
         let mut writer =
-            PredictionWriter::new(Vec::new(), format, &labels, rows.columns(), with_logits)
-                .unwrap();
+            PredictionWriter::new(Vec::new(), format, &labels, rows.columns(), wanted).unwrap();
         let prediction = Prediction {
             probabilities: &[0.5, 1e-7],
+            raw_probabilities: Some(&[0.25, 0.0]),
             logits: Some(&[0.0, -16.1]),
             labels: &[true, false],
+            unsure: &[false, true],
         };
         for row in rows {
             writer.write(&row.unwrap(), &prediction).unwrap();
@@ -288,26 +360,35 @@ mod tests {
             "007,\"a, \"\"b\"\"\nc\", x ,0.5,1e-7,\"[\"\"sports\"\"]\"\n",
             ",,,0.5,1e-7,\"[\"\"sports\"\"]\"\n",
         );
-        assert_eq!(predicted("t.csv", table, Format::Csv, false), expected);
+        assert_eq!(
+            predicted("t.csv", table, Format::Csv, NOTHING_MORE),
+            expected
+        );
     }
 
     #[test]
-    fn logits_follow_the_probabilities() {
-        let csv = predicted("t.csv", "text\nx\n", Format::Csv, true);
-        let header = csv.lines().next().unwrap();
-        assert_eq!(
-            header,
-            "text,probability_sports,\"probability_a \"\"b\"\"\",logit_sports,\"logit_a \"\"b\"\"\",labels"
+    fn what_is_wanted_follows_the_probabilities() {
+        let csv = predicted("t.csv", "text\nx\n", Format::Csv, EVERYTHING);
+        let expected = concat!(
+            "text,probability_sports,\"probability_a \"\"b\"\"\",raw_probability_sports,",
+            "\"raw_probability_a \"\"b\"\"\",logit_sports,\"logit_a \"\"b\"\"\",labels,unsure\n",
+            "x,0.5,1e-7,0.25,0.0,0.0,-16.1,\"[\"\"sports\"\"]\",\"[\"\"a \\\"\"b\\\"\"\"\"]\"\n",
         );
-        assert!(csv.contains("x,0.5,1e-7,0.0,-16.1,"), "{csv}");
+        assert_eq!(csv, expected);
         let expected = concat!(
             r#"{"id":1,"probabilities":{"sports":0.5,"a \"b\"":1e-7},"#,
-            r#""logits":{"sports":0.0,"a \"b\"":-16.1},"labels":["sports"]}"#,
+            r#""raw_probabilities":{"sports":0.25,"a \"b\"":0.0},"#,
+            r#""logits":{"sports":0.0,"a \"b\"":-16.1},"labels":["sports"],"#,
+            r#""unsure":["a \"b\""],"calibrated":true}"#,
             "\n"
         );
-        assert_eq!(
-            predicted("t.csv", "text\nx\n", Format::Jsonl, true),
-            expected
+        let jsonl = predicted("t.csv", "text\nx\n", Format::Jsonl, EVERYTHING);
+        assert_eq!(jsonl, expected);
+        let jsonl = predicted("t.csv", "text\nx\n", Format::Jsonl, NOTHING_MORE);
+        assert!(jsonl.ends_with("\"calibrated\":false}\n"), "{jsonl}");
+        assert!(
+            !jsonl.contains("logits") && !jsonl.contains("raw"),
+            "{jsonl}"
         );
     }
 
@@ -320,7 +401,7 @@ mod tests {
             "{\"text\":\"x\"}\n",
             "{\"text\":\"x\",\"id\":\"7\"}\n",
         );
-        let out = predicted("t.jsonl", table, Format::Jsonl, false);
+        let out = predicted("t.jsonl", table, Format::Jsonl, NOTHING_MORE);
         let ids: Vec<&str> = out
             .lines()
             .map(|line| &line[6..line.find(",\"prob").unwrap()])
@@ -334,7 +415,7 @@ mod tests {
                 "\"7\""
             ]
         );
-        let out = predicted("t.csv", "id,text\n007,x\n", Format::Jsonl, false);
+        let out = predicted("t.csv", "id,text\n007,x\n", Format::Jsonl, NOTHING_MORE);
         assert!(out.starts_with("{\"id\":\"007\","), "{out}");
     }
 
@@ -345,7 +426,7 @@ mod tests {
             "{\"tags\":[1, 2],\"text\":null,\"note\":\"a\\nb\"}\n",
             "{\"text\":\"y\",\"n\":true,\"note\":\"\\ud800\"}\n",
         );
-        let out = predicted("t.jsonl", table, Format::Csv, false);
+        let out = predicted("t.jsonl", table, Format::Csv, NOTHING_MORE);
         let mut reader = csv::Reader::from_reader(out.as_bytes());
         let header: Vec<String> = reader
             .headers()
@@ -363,7 +444,7 @@ mod tests {
 
     #[test]
     fn lines_become_a_text_column() {
-        let out = predicted("t.txt", "a,b\n\n{c", Format::Lines, false);
+        let out = predicted("t.txt", "a,b\n\n{c", Format::Lines, NOTHING_MORE);
         let texts: Vec<&str> = out
             .lines()
             .map(|line| line.split(",0.5").next().unwrap())
@@ -374,16 +455,18 @@ mod tests {
     #[test]
     fn a_column_that_predictions_would_add_is_refused() {
         let labels = ["sports".to_owned()];
-        let new = |column: &str, format, with_logits| {
+        let new = |column: &str, format, wanted| {
             let columns = ["text".to_owned(), column.to_owned()];
-            PredictionWriter::new(Vec::new(), format, &labels, &columns, with_logits).is_ok()
+            PredictionWriter::new(Vec::new(), format, &labels, &columns, wanted).is_ok()
         };
-        assert!(!new("probability_sports", Format::Csv, false));
-        assert!(!new("labels", Format::Csv, false));
-        assert!(!new("logit_sports", Format::Csv, true));
-        assert!(new("logit_sports", Format::Csv, false));
-        assert!(new("sports", Format::Csv, true));
-        assert!(new("labels", Format::Jsonl, true));
+        assert!(!new("probability_sports", Format::Csv, NOTHING_MORE));
+        assert!(!new("labels", Format::Csv, NOTHING_MORE));
+        for column in ["logit_sports", "raw_probability_sports", "unsure"] {
+            assert!(!new(column, Format::Csv, EVERYTHING), "{column}");
+            assert!(new(column, Format::Csv, NOTHING_MORE), "{column}");
+        }
+        assert!(new("sports", Format::Csv, EVERYTHING));
+        assert!(new("labels", Format::Jsonl, EVERYTHING));
     }
 
     #[test]
@@ -398,7 +481,7 @@ mod tests {
             }
         }
         for format in [Format::Csv, Format::Jsonl] {
-            let mut writer = PredictionWriter::new(Full, format, &[], &[], false).unwrap();
+            let mut writer = PredictionWriter::new(Full, format, &[], &[], NOTHING_MORE).unwrap();
             let row = TextRow {
                 line: 1,
                 id: Value::Null,
@@ -407,8 +490,10 @@ mod tests {
             };
             let prediction = Prediction {
                 probabilities: &[],
+                raw_probabilities: None,
                 logits: None,
                 labels: &[],
+                unsure: &[],
             };
             let written = writer.write(&row, &prediction);
             let ended = written.and_then(|()| writer.finish().map(|_| ()));

@@ -11,13 +11,14 @@ use multihot_kernels::Cpu;
 use multihot_table::{Cell, Table};
 use multihot_tokenizer::{FolderFacts, Tokenizer};
 
+use crate::decisions::{Decisions, TuneOptions, Tuning, tune};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{Precision, PredictPrecision, precision_note};
 use crate::rows::TokenRows;
 use crate::scores::{Logits, Probabilities};
 use crate::speed::Scoring;
-use crate::stored::Answers;
+use crate::stored::{self, Answers};
 
 /// A probability from here on is a yes, where a label has no threshold of its own.
 pub const THRESHOLD: f32 = 0.5;
@@ -29,6 +30,7 @@ pub struct Classifier {
     labels: Vec<String>,
     text_column: Option<String>,
     max_length: usize,
+    decisions: Decisions,
     notes: Vec<String>,
 }
 
@@ -45,7 +47,9 @@ pub struct LoadOptions {
 pub struct Scores {
     /// The network's raw outputs.
     pub logits: Logits,
-    /// Their sigmoids.
+    /// The calibrated ones.
+    pub calibrated: Logits,
+    /// Sigmoids of the calibrated logits: the chances that thresholds are for.
     pub probabilities: Probabilities,
     /// Rows that were cut to the longest length the model reads.
     pub truncated: usize,
@@ -89,6 +93,9 @@ impl Classifier {
         Ok(Self {
             encoder,
             tokenizer,
+            decisions: answers
+                .decisions
+                .unwrap_or_else(|| Decisions::fixed(&answers.labels, THRESHOLD)),
             labels: answers.labels,
             text_column: answers.text_column,
             max_length: answers.max_length,
@@ -121,9 +128,20 @@ impl Classifier {
         self.encoder.precision()
     }
 
+    /// How its logits become answers.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
     /// The probability from which on each label is a yes.
     pub fn thresholds(&self) -> Vec<f32> {
-        vec![THRESHOLD; self.labels.len()]
+        self.decisions.thresholds()
+    }
+
+    /// Answers with yes from `threshold` up, whatever thresholds and bands the folder keeps; its
+    /// calibration stays.
+    pub fn decide_at(&mut self, threshold: f32) {
+        self.decisions = self.decisions.clone().at_threshold(threshold);
     }
 
     /// What is odd about the folder, or about its number type on this machine, a sentence each.
@@ -141,10 +159,11 @@ impl Classifier {
         let cpu = self.encoder.cpu();
         let rows = TokenRows::encode(cpu, &self.tokenizer, texts, self.max_length)?;
         let logits = forward(&self.encoder, &rows)?;
-        let probabilities = logits.probabilities();
+        let calibrated = self.decisions.calibrate(&logits);
         Ok(Scores {
             logits,
-            probabilities,
+            probabilities: calibrated.probabilities(),
+            calibrated,
             truncated: rows.truncated(),
             scoring: self.scoring(rows.tokens(), started.elapsed()),
         })
@@ -167,13 +186,61 @@ impl Classifier {
     /// As [`Classifier::score`].
     pub fn evaluate_timed(&self, table: &Table) -> Result<(Evaluation, Scoring), Error> {
         let scores = self.score_table(table)?;
-        let evaluation = metrics::evaluate(
-            &self.labels,
-            &scores.logits,
-            &cells(table),
-            &self.thresholds(),
-        );
+        let evaluation = self.evaluate_logits(&scores.logits, &cells(table));
         Ok((evaluation, scores.scoring))
+    }
+
+    /// Compares the answers that go with the network's `logits` with `cells` of the same shape.
+    pub fn evaluate_logits(&self, logits: &Logits, cells: &[Cell]) -> Evaluation {
+        let calibrated = self.decisions.calibrate(logits);
+        metrics::evaluate(&self.labels, &calibrated, cells, &self.thresholds())
+    }
+
+    /// Works out decisions anew, on `table`, which must have the model's labels in its order and
+    /// none of the rows that it was trained on. They count for this classifier from now on;
+    /// [`Classifier::save_decisions`] puts them into its folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::score`], and where nothing is to be learned from the table.
+    pub fn tune(&mut self, table: &Table, options: &TuneOptions) -> Result<Tuning, Error> {
+        let scores = self.score_table(table)?;
+        self.tune_logits(&scores.logits, &cells(table), options)
+    }
+
+    /// [`Classifier::tune`] on the network's `logits` and `cells` of the same shape.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing is to be learned from them.
+    pub fn tune_logits(
+        &mut self,
+        logits: &Logits,
+        cells: &[Cell],
+        options: &TuneOptions,
+    ) -> Result<Tuning, Error> {
+        let tuning = tune(
+            &self.labels,
+            logits,
+            cells,
+            options,
+            self.encoder.cpu().pool(),
+        )?;
+        self.decisions = tuning.decisions.clone();
+        Ok(tuning)
+    }
+
+    /// Puts what `tuning` chose into the model folder at `path`, in place of what stands there.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or written.
+    pub fn save_decisions(
+        path: &Path,
+        family: Option<Family>,
+        tuning: &Tuning,
+    ) -> Result<(), Error> {
+        stored::replace_decisions(path, family, tuning)
     }
 
     /// Scores the texts of `table`.

@@ -106,11 +106,47 @@ impl Decisions {
         self.labels.iter().any(|label| label.unsure.is_some())
     }
 
-    /// What is wrong with decisions that were read from a file, for a model of `labels`.
-    pub(crate) fn flaw(&self, labels: &[String]) -> Option<String> {
-        if !self.labels.iter().map(|label| &label.label).eq(labels) {
-            return Some("`decisions` are not for the labels of the model".into());
+    /// Decisions of a model that has none of its own: the network's probabilities, yes from
+    /// `threshold` up.
+    pub fn fixed(labels: &[String], threshold: f32) -> Self {
+        let fixed = |label: &String| LabelDecision {
+            label: label.clone(),
+            calibration: Calibration::None,
+            threshold,
+            unsure: None,
+            objective: Objective::Fixed { threshold },
+            basis: Basis::Given,
+        };
+        Self {
+            rows: 0,
+            labels: labels.iter().map(fixed).collect(),
         }
+    }
+
+    /// The same calibrations with one threshold for all labels and no band.
+    pub fn at_threshold(mut self, threshold: f32) -> Self {
+        for label in &mut self.labels {
+            label.threshold = threshold;
+            label.unsure = None;
+            label.objective = Objective::Fixed { threshold };
+            label.basis = Basis::Given;
+        }
+        self
+    }
+
+    /// Whether probabilities are other than the network's own.
+    pub fn is_calibrated(&self) -> bool {
+        let mut labels = self.labels.iter();
+        labels.any(|label| label.calibration != Calibration::None)
+    }
+
+    /// Whether they are for these labels, in this order.
+    pub(crate) fn are_for(&self, labels: &[String]) -> bool {
+        self.labels.iter().map(|label| &label.label).eq(labels)
+    }
+
+    /// What is wrong with decisions that were read from a file.
+    pub(crate) fn flaw(&self) -> Option<String> {
         self.labels.iter().find_map(|label| {
             let flaw = label.flaw()?;
             Some(format!("`decisions` of label `{}`: {flaw}", label.label))

@@ -7,6 +7,7 @@ use multihot_encoder::EncoderError;
 use multihot_table::TableError;
 use multihot_tokenizer::TokenizerError;
 
+use crate::decisions::TuneError;
 use crate::train::OptionsError;
 
 /// Everything that can stop a training, an evaluation or a prediction.
@@ -28,6 +29,9 @@ pub enum Error {
     /// An option has a value that cannot be used.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// Decisions could not be worked out.
+    #[error(transparent)]
+    Tune(#[from] TuneError),
     /// The folder holds an encoder that nobody has trained a head for.
     #[error("{}: config.json names no `…ForSequenceClassification`: this is an encoder without answers", .0.display())]
     NotAClassifier(PathBuf),
@@ -112,6 +116,7 @@ impl Error {
             Error::Checkpoint(error) => error.hint(),
             Error::Tokenizer(error) => error.hint(),
             Error::Encoder(error) => error.hint(),
+            Error::Tune(error) => error.hint(),
             Error::NotAClassifier(folder) => Some(format!(
                 "train it first: `multihot train TABLE --encoder {} --out MODEL`",
                 folder.display()

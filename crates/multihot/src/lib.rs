@@ -48,11 +48,17 @@ pub mod train;
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
 pub use compare::{LabelComparison, PrecisionComparison, PrecisionFigures, compare_precisions};
+pub use decisions::{
+    CalibrationMethod, Decisions, Objective, SureTargets, TuneOptions, Tuning, tune,
+};
 pub use error::Error;
 pub use metrics::Evaluation;
 pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
 pub use multihot_kernels::{Cpu, Isa, IsaError};
-pub use multihot_table::{Format, ReadOptions, Source, Table, TableError, TextRows, open, read};
+pub use multihot_table::{
+    Cell, Format, ReadOptions, ScoredRows, Source, Table, TableError, TextRows, open, read,
+    read_scored,
+};
 pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};
 pub use predict::{PredictOptions, PredictSummary, predict};
 pub use scores::{Logits, Probabilities};

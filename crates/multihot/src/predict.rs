@@ -3,11 +3,14 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use multihot_table::{Format, Prediction, PredictionWriter, TableError, TextRow, TextRows};
+use multihot_table::{
+    Format, Prediction, PredictionColumns, PredictionWriter, TableError, TextRow, TextRows,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::classifier::Classifier;
+use crate::decisions::Answer;
 use crate::error::Error;
 use crate::speed::{Scoring, peak_rss_bytes};
 
@@ -23,6 +26,8 @@ pub struct PredictOptions {
     pub format: Format,
     /// Write the network's raw outputs too.
     pub logits: bool,
+    /// Write the network's own probabilities beside the calibrated ones.
+    pub raw: bool,
 }
 
 /// What a prediction came to.
@@ -34,6 +39,8 @@ pub struct PredictSummary {
     pub truncated: usize,
     /// Rows answered yes, by label.
     pub yes: Map<String, Value>,
+    /// Rows answered neither yes nor no, by label.
+    pub unsure: Map<String, Value>,
     /// Wall time of everything: reading, scoring, writing.
     pub seconds: f64,
     /// The scoring alone.
@@ -62,10 +69,17 @@ pub fn predict<W: Write>(
         options.format,
         classifier.labels(),
         &columns,
-        options.logits,
+        PredictionColumns {
+            raw_probabilities: options.raw,
+            logits: options.logits,
+            unsure: classifier.decisions().has_bands(),
+            calibrated: classifier.decisions().is_calibrated(),
+        },
     )?;
+    let n_labels = classifier.labels().len();
     let mut tally = Tally {
-        yes: vec![0; classifier.labels().len()],
+        yes: vec![0; n_labels],
+        unsure: vec![0; n_labels],
         ..Tally::default()
     };
     let mut rows = rows.fuse();
@@ -115,17 +129,21 @@ fn answer<W: Write>(
 ) -> Result<(), Error> {
     let texts: Vec<&str> = window.iter().map(|row| row.text.as_str()).collect();
     let scores = classifier.score(&texts)?;
-    let decisions = scores.probabilities.decisions(&classifier.thresholds());
+    let raw = options.raw.then(|| scores.logits.probabilities());
+    let answers = classifier.decisions().answers(&scores.probabilities);
     let n_labels = classifier.labels().len();
-    for (index, row) in window.iter().enumerate() {
-        let labels = &decisions[index * n_labels..][..n_labels];
-        tally.count(labels);
+    for ((index, row), answers) in window.iter().enumerate().zip(answers.chunks(n_labels)) {
+        let is = |wanted| answers.iter().map(|&answer| answer == wanted).collect();
+        let (yes, unsure): (Vec<bool>, Vec<bool>) = (is(Answer::Yes), is(Answer::Unsure));
+        tally.count(&yes, &unsure);
         writer.write(
             row,
             &Prediction {
                 probabilities: scores.probabilities.row(index),
+                raw_probabilities: raw.as_ref().map(|raw| raw.row(index)),
                 logits: options.logits.then(|| scores.logits.row(index)),
-                labels,
+                labels: &yes,
+                unsure: &unsure,
             },
         )?;
     }
@@ -140,26 +158,31 @@ struct Tally {
     rows: usize,
     truncated: usize,
     yes: Vec<u64>,
+    unsure: Vec<u64>,
     tokens: u64,
     scoring_time: Duration,
 }
 
 impl Tally {
-    fn count(&mut self, labels: &[bool]) {
+    fn count(&mut self, yes: &[bool], unsure: &[bool]) {
         self.rows += 1;
-        for (yes, &label) in self.yes.iter_mut().zip(labels) {
-            *yes += u64::from(label);
+        for (counts, answers) in [(&mut self.yes, yes), (&mut self.unsure, unsure)] {
+            for (count, &answer) in counts.iter_mut().zip(answers) {
+                *count += u64::from(answer);
+            }
         }
     }
 
     fn summary(self, classifier: &Classifier, time: Duration) -> PredictSummary {
-        let yes = classifier.labels().iter().zip(self.yes);
+        let by_label = |counts: Vec<u64>| {
+            let labels = classifier.labels().iter().cloned();
+            labels.zip(counts.into_iter().map(Value::from)).collect()
+        };
         PredictSummary {
             rows: self.rows,
             truncated: self.truncated,
-            yes: yes
-                .map(|(label, yes)| (label.clone(), yes.into()))
-                .collect(),
+            yes: by_label(self.yes),
+            unsure: by_label(self.unsure),
             seconds: time.as_secs_f64(),
             scoring: classifier.scoring(self.tokens, self.scoring_time),
             peak_rss_bytes: peak_rss_bytes(),

@@ -3,14 +3,18 @@
 
 use std::path::Path;
 
-use multihot_checkpoint::{ModelFolder, Pooling, ProblemType};
+use multihot_checkpoint::{Family, ModelFolder, Pooling, ProblemType, save};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use crate::decisions::{Decisions, Tuning};
 use crate::error::Error;
 use crate::train::TrainPlan;
 
-/// Version of the layout below. A reader refuses a later one.
-const VERSION: u32 = 1;
+/// Version of the layout below. A reader refuses a later one; 1 had no `decisions`.
+const VERSION: u32 = 2;
+/// Where the whole tuning stands, beside config.json, which has its decisions.
+pub(crate) const TUNING_FILE: &str = "tuning.json";
 
 /// The value of the key `multihot` in config.json.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub(crate) struct Stored {
     /// `ln w` of each label, already subtracted from the saved output bias.
     pub(crate) shifts: Vec<f32>,
     pub(crate) plan: TrainPlan,
+    /// How logits become answers, where that was worked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) decisions: Option<Decisions>,
 }
 
 impl Stored {
@@ -33,6 +40,7 @@ impl Stored {
         text_column: &str,
         shifts: Vec<f32>,
         plan: &TrainPlan,
+        decisions: Option<Decisions>,
     ) -> Self {
         Self {
             version: VERSION,
@@ -42,6 +50,7 @@ impl Stored {
             pooling: plan.pooling,
             shifts,
             plan: plan.clone(),
+            decisions,
         }
     }
 
@@ -50,17 +59,12 @@ impl Stored {
         let Some(value) = folder.config().multihot() else {
             return Ok(None);
         };
-        let fail = |reason: String| Error::Stored {
-            folder: folder.path().to_owned(),
-            reason,
-        };
-        let version = value.get("version").and_then(serde_json::Value::as_u64);
-        if version != Some(u64::from(VERSION)) {
-            let found = version.map_or("missing".into(), |version| version.to_string());
-            return Err(fail(format!(
-                "`version` is {found}; this program reads {VERSION}"
-            )));
+        check_version(folder, value)?;
+        // `tune` on a folder of another program leaves decisions there and nothing else.
+        if value.get("plan").is_none() && value.get("decisions").is_some() {
+            return Ok(None);
         }
+        let fail = |reason| fail(folder, reason);
         let stored: Self =
             serde_json::from_value(value.clone()).map_err(|error| fail(error.to_string()))?;
         if stored.labels.is_empty() || stored.shifts.len() != stored.labels.len() {
@@ -86,6 +90,73 @@ impl Stored {
     }
 }
 
+fn fail(folder: &ModelFolder, reason: String) -> Error {
+    Error::Stored {
+        folder: folder.path().to_owned(),
+        reason,
+    }
+}
+
+fn check_version(folder: &ModelFolder, value: &Value) -> Result<(), Error> {
+    let version = value.get("version").and_then(Value::as_u64);
+    if version.is_some_and(|version| (1..=u64::from(VERSION)).contains(&version)) {
+        return Ok(());
+    }
+    let found = version.map_or("missing".into(), |version| version.to_string());
+    Err(fail(
+        folder,
+        format!("`version` is {found}; this program reads 1 to {VERSION}"),
+    ))
+}
+
+/// The decisions that `folder`, a model of `labels`, keeps; `None` where it has none.
+fn decisions(folder: &ModelFolder, labels: &[String]) -> Result<Option<Decisions>, Error> {
+    let Some(value) = folder.config().multihot() else {
+        return Ok(None);
+    };
+    check_version(folder, value)?;
+    let Some(decisions) = value.get("decisions") else {
+        return Ok(None);
+    };
+    let decisions: Decisions = serde_json::from_value(decisions.clone())
+        .map_err(|error| fail(folder, format!("`decisions`: {error}")))?;
+    // Transformers keeps our key when it trains the folder for other labels.
+    if !decisions.are_for(labels) {
+        return Ok(None);
+    }
+    match decisions.flaw() {
+        Some(flaw) => Err(fail(folder, flaw)),
+        None => Ok(Some(decisions)),
+    }
+}
+
+/// Replaces the decisions that the model folder at `path` keeps, and its tuning.json.
+pub(crate) fn replace_decisions(
+    path: &Path,
+    family: Option<Family>,
+    tuning: &Tuning,
+) -> Result<(), Error> {
+    let folder = ModelFolder::open(path, family)?;
+    let mut multihot = folder.config().multihot().cloned();
+    let multihot = multihot.get_or_insert_with(|| json!({}));
+    let key = multihot
+        .as_object_mut()
+        .ok_or_else(|| fail(&folder, "expected an object".into()))?;
+    key.insert("version".into(), json!(VERSION));
+    key.insert("decisions".into(), value(&tuning.decisions));
+    save::replace_json(&path.join(TUNING_FILE), &value(tuning))?;
+    Ok(save::replace_multihot(
+        path,
+        folder.config(),
+        multihot.take(),
+    )?)
+}
+
+/// What is stored, as JSON.
+pub(crate) fn value(stored: &impl Serialize) -> Value {
+    serde_json::to_value(stored).expect("what is stored has string keys only")
+}
+
 /// What a model folder answers, whoever wrote it.
 pub(crate) struct Answers {
     pub(crate) labels: Vec<String>,
@@ -93,6 +164,8 @@ pub(crate) struct Answers {
     pub(crate) text_column: Option<String>,
     pub(crate) max_length: usize,
     pub(crate) pooling: Pooling,
+    /// How logits become answers, where that was worked out.
+    pub(crate) decisions: Option<Decisions>,
 }
 
 impl Answers {
@@ -102,6 +175,7 @@ impl Answers {
     pub(crate) fn of(folder: &ModelFolder) -> Result<Self, Error> {
         if let Some(stored) = Stored::read(folder)? {
             return Ok(Self {
+                decisions: decisions(folder, &stored.labels)?,
                 labels: stored.labels,
                 text_column: Some(stored.text_column),
                 max_length: stored.max_length,
@@ -116,6 +190,7 @@ impl Answers {
             .ok_or_else(|| Error::NotAClassifier(folder.path().to_owned()))?;
         require_multi_label(folder.path(), config.problem_type)?;
         Ok(Self {
+            decisions: decisions(folder, &labels)?,
             labels,
             text_column: None,
             max_length: config.usable_length(),

@@ -14,6 +14,7 @@ use multihot_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::{THRESHOLD, cells, forward, tokenizer};
+use crate::decisions::{self, TuneError, TuneOptions, Tuning};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{self, Precision, PrecisionName};
@@ -128,8 +129,11 @@ pub struct TrainSummary {
     pub best_epoch: u32,
     /// All epochs.
     pub epochs: Vec<EpochReport>,
-    /// The kept model on the dev rows.
+    /// The kept model on the dev rows, with the decisions that were chosen on them.
     pub dev: Evaluation,
+    /// How these were chosen, and what to expect of them on fresh rows; `None` where no dev cell
+    /// is known.
+    pub tuning: Option<Tuning>,
     /// Where the model lies.
     pub out: PathBuf,
     /// Whether training was stopped before its last epoch ended.
@@ -157,6 +161,7 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     let out = NewFolder::create(job.out, job.overwrite || job.resume)?;
     let origin = Origin::open(job, observer)?;
     let parts = Parts::split(job, &origin.folder)?;
+    job.options.decisions.check(&parts.labels)?;
     let state = job.resume.then(|| checkpoint.state()).transpose()?;
     // On a resume `auto` is what it was, on whatever machine that was.
     let saved = state.as_ref().map(|state| state.plan.precision);
@@ -166,17 +171,23 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
         checkpoint.resume(state, &mut run)?;
     }
     let interrupted = run.epochs(&checkpoint, observer)?;
-    let dev = run.restore_best(interrupted, &checkpoint, observer)?;
+    run.restore_best(interrupted, &checkpoint)?;
+    let (dev, tuning) = run.decide(&job.options.decisions, observer)?;
     let text_column = &job.table.text_column;
-    let stored = Stored::new(&parts.labels, text_column, run.shifts, &run.plan);
-    write::model(out, &origin, &run.encoder, &stored, &run.progress.epochs)?;
+    let decisions = tuning.as_ref().map(|tuning| tuning.decisions.clone());
+    let stored = Stored::new(&parts.labels, text_column, run.shifts, &run.plan, decisions);
+    let records = write::Records {
+        epochs: &run.progress.epochs,
+        tuning: tuning.as_ref(),
+    };
+    write::model(out, &origin, &run.encoder, &stored, records)?;
     observer.note(&write::layout(&origin, stored.pooling));
     if !interrupted {
         checkpoint.remove()?;
     }
     let total = started.elapsed();
     let Run { progress, plan, .. } = run;
-    Ok(progress.summary(&plan, dev, job.out, total, interrupted))
+    Ok(progress.summary(&plan, (dev, tuning), job.out, total, interrupted))
 }
 
 /// Where a training starts from.
@@ -376,42 +387,72 @@ impl<'a> Run<'a> {
         Ok(if norm.is_finite() { loss_sum } else { norm })
     }
 
-    /// The model as it would be saved, on the dev rows.
+    /// The dev rows through the network as it would be saved, without decisions of its own.
     fn evaluate_dev(&mut self) -> Result<Evaluation, Error> {
         let trained = self.encoder.output_bias().to_vec();
         self.encoder
             .set_output_bias(&write::saved_bias(&trained, &self.shifts));
         let logits = forward(&self.encoder, &self.dev_rows);
         self.encoder.set_output_bias(&trained);
-        Ok(metrics::evaluate(
+        Ok(self.evaluate_at(&logits?, &vec![THRESHOLD; self.parts.labels.len()]))
+    }
+
+    /// Compares `logits` of the dev rows with their cells.
+    fn evaluate_at(&self, logits: &Logits, thresholds: &[f32]) -> Evaluation {
+        metrics::evaluate(
             &self.parts.labels,
-            &logits?,
+            logits,
             &self.parts.dev.cells,
-            &vec![THRESHOLD; self.parts.labels.len()],
-        ))
+            thresholds,
+        )
     }
 
     /// Brings the best epoch's parameters back and shifts the output bias for saving.
-    fn restore_best(
-        &mut self,
-        interrupted: bool,
-        checkpoint: &Checkpoint,
-        observer: &mut dyn Observer,
-    ) -> Result<Evaluation, Error> {
+    fn restore_best(&mut self, interrupted: bool, checkpoint: &Checkpoint) -> Result<(), Error> {
         // The parameters of an epoch that has just ended are still there.
         let is_here =
             !interrupted && self.progress.best_epoch() as usize == self.progress.epochs.len();
         if !is_here {
             checkpoint.restore_best(&mut self.encoder)?;
         }
-        let dev = self.evaluate_dev()?;
-        let cells = &self.parts.dev.cells;
-        if let Some(advice) = guard::collapse(&dev, cells, self.plan.pooling) {
-            observer.note(&advice);
-        }
         let bias = write::saved_bias(self.encoder.output_bias(), &self.shifts);
         self.encoder.set_output_bias(&bias);
-        Ok(dev)
+        Ok(())
+    }
+
+    /// Works decisions out on the dev rows, and evaluates the dev rows with them.
+    fn decide(
+        &self,
+        options: &TuneOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<(Evaluation, Option<Tuning>), Error> {
+        let logits = forward(&self.encoder, &self.dev_rows)?;
+        let (labels, cells) = (&self.parts.labels, &self.parts.dev.cells);
+        let plain = self.evaluate_at(&logits, &vec![THRESHOLD; labels.len()]);
+        if let Some(advice) = guard::collapse(&plain, cells, self.plan.pooling) {
+            observer.note(&advice);
+        }
+        let options = TuneOptions {
+            seed: self.plan.seed,
+            ..options.clone()
+        };
+        let pool = self.encoder.cpu().pool();
+        match decisions::tune(labels, &logits, cells, &options, pool) {
+            Ok(tuning) => {
+                tuning
+                    .warnings()
+                    .iter()
+                    .for_each(|note| observer.note(note));
+                let calibrated = tuning.decisions.calibrate(&logits);
+                let dev = self.evaluate_at(&calibrated, &tuning.decisions.thresholds());
+                Ok((dev, Some(tuning)))
+            }
+            Err(TuneError::NothingKnown) => {
+                observer.note("no dev cell is known, so thresholds stay at 0.5");
+                Ok((plain, None))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn out_of_patience(&self) -> bool {

@@ -452,6 +452,7 @@ fn predictions_are_the_scores_of_the_rows() {
     let options = PredictOptions {
         format: Format::Jsonl,
         logits: true,
+        raw: false,
     };
     let mut out = Vec::new();
     let mut seen = Vec::new();

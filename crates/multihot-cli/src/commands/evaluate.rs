@@ -3,12 +3,10 @@
 use std::io::Write;
 
 use anyhow::Result;
-use multihot::{
-    Classifier, Evaluation, LoadOptions, PredictPrecision, ReadOptions, Scoring, Source, Table,
-};
+use multihot::{Classifier, Evaluation, LoadOptions, PredictPrecision, Scoring};
 use serde::Serialize;
 
-use super::{cpu, load, print_json, speed};
+use super::{cpu, labelled_table, load, print_json, scored_rows, speed};
 use crate::args::EvaluateArgs;
 use crate::exit::Outcome;
 use crate::screen::say;
@@ -18,9 +16,18 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
     if args.compare_precisions {
         return compare_precisions(args, out);
     }
-    let classifier = load(&args.model, args.precision.precision.into(), &args.machine)?;
-    let table = read(args, &classifier)?;
-    let (evaluation, scoring) = classifier.evaluate_timed(&table)?;
+    let mut classifier = load(&args.model, args.precision.precision.into(), &args.machine)?;
+    if let Some(threshold) = args.threshold.threshold {
+        classifier.decide_at(threshold);
+    }
+    let (evaluation, scoring) = if args.scores {
+        let (logits, cells) = scored_rows(&args.table, &classifier)?;
+        (classifier.evaluate_logits(&logits, &cells), None)
+    } else {
+        let table = labelled_table(&args.table, &args.columns, &classifier)?;
+        let (evaluation, scoring) = classifier.evaluate_timed(&table)?;
+        (evaluation, Some(scoring))
+    };
     let peak_rss_bytes = multihot::peak_rss_bytes();
     if args.json {
         let report = Report {
@@ -31,7 +38,9 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
         print_json(out, &report)?
     } else {
         evaluation.write_text(out)?;
-        say(speed(&scoring, peak_rss_bytes));
+        if let Some(scoring) = scoring {
+            say(speed(&scoring, peak_rss_bytes));
+        }
     }
     Ok(Outcome::Done)
 }
@@ -41,23 +50,9 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
 struct Report {
     #[serde(flatten)]
     evaluation: Evaluation,
-    scoring: Scoring,
+    /// Not where the scores were there already.
+    scoring: Option<Scoring>,
     peak_rss_bytes: Option<u64>,
-}
-
-/// The table, read for the labels of the model.
-fn read(args: &EvaluateArgs, classifier: &Classifier) -> Result<Table> {
-    let mut options = args.columns.options();
-    options.text = options
-        .text
-        .or_else(|| classifier.text_column().map(str::to_owned));
-    let options = ReadOptions {
-        labels: Some(classifier.labels().to_vec()),
-        ..options
-    };
-    let table = multihot::read(&Source::from(args.table.as_str()), &options)?;
-    say(table.detection());
-    Ok(table)
 }
 
 /// Runs `evaluate --compare-precisions`.
@@ -70,7 +65,7 @@ fn compare_precisions(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcom
         };
         Classifier::load(&args.model, options, cpu.clone())
     };
-    let table = read(args, &load(PredictPrecision::F32)?)?;
+    let table = labelled_table(&args.table, &args.columns, &load(PredictPrecision::F32)?)?;
     let comparison = multihot::compare_precisions(&table, load)?;
     if args.json {
         print_json(out, &comparison)?

@@ -17,7 +17,10 @@ use crate::screen::say;
 /// Runs `predict` and writes the answers to `--output`, else to `out`.
 pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     let precision = args.precision.precision.into();
-    let classifier = load(&args.model, precision, &args.machine)?;
+    let mut classifier = load(&args.model, precision, &args.machine)?;
+    if let Some(threshold) = args.threshold.threshold {
+        classifier.decide_at(threshold);
+    }
     let mut read = args.columns.options();
     read.text = read
         .text
@@ -26,6 +29,7 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     let options = PredictOptions {
         format: format(args, &rows),
         logits: args.logits,
+        raw: args.raw,
     };
 
     let summary = match &args.output {

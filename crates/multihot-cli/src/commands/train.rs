@@ -97,6 +97,7 @@ fn options(args: &TrainArgs) -> Result<TrainOptions> {
             .map(positive_weights)
             .transpose()?,
         pooling: args.pooling.map(Into::into),
+        decisions: args.decisions.options(args.seed),
     })
 }
 
@@ -127,8 +128,19 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
 }
 
 fn print_summary(out: &mut dyn Write, summary: &TrainSummary) -> Result<()> {
-    writeln!(out, "On the {} dev rows:\n", summary.dev.rows)?;
+    let chosen_here = match summary.tuning {
+        Some(_) => ", on which its thresholds were chosen",
+        None => "",
+    };
+    writeln!(out, "On the {} dev rows{chosen_here}:\n", summary.dev.rows)?;
     summary.dev.write_text(out)?;
+    if let Some(tuning) = &summary.tuning {
+        writeln!(
+            out,
+            "\nThresholds, and what to expect of them on fresh rows:\n"
+        )?;
+        tuning.write_text(out)?;
+    }
     writeln!(
         out,
         "\nepoch {} of {} kept; {} tokens in {:.1} s ({:.0} tokens/s){}",

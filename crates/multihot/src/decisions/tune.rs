@@ -1,6 +1,7 @@
 //! Chooses decisions on held-out rows, and measures by cross-fitting how they do on fresh ones.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use multihot_kernels::{Pool, random};
 use multihot_table::Cell;
@@ -8,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration::CalibrationMethod;
 use super::figures::{self, CalibrationFigures};
-use super::fit::{Basis, Fit, Task, in_parallel, probability};
-use super::objective::{F1, Objective};
+use super::fit::{Basis, FEWEST, Fit, Task, in_parallel, probability};
+use super::objective::{F1, Objective, positives_for_guarantee};
 use super::ranked::{RankedCell, RankedLabel};
-use super::{Answer, Band, Decisions, LabelDecision, SureTargets};
+use super::{Answer, Band, Decisions, LabelDecision, SureTargets, text};
 use crate::metrics::counts::{Counts, mean, share, total};
 use crate::scores::Logits;
 
@@ -48,6 +49,36 @@ impl Default for TuneOptions {
     }
 }
 
+impl TuneOptions {
+    /// Checks that each objective is for one of `labels`.
+    ///
+    /// # Errors
+    ///
+    /// The first label that is not there.
+    pub fn check(&self, labels: &[String]) -> Result<(), TuneError> {
+        match self
+            .objective_of
+            .keys()
+            .find(|label| !labels.contains(label))
+        {
+            None => Ok(()),
+            Some(label) => Err(TuneError::UnknownLabel {
+                label: label.clone(),
+                known: labels.to_vec(),
+            }),
+        }
+    }
+
+    /// The objective of each of `labels`.
+    fn objectives(&self, labels: &[String]) -> Vec<Objective> {
+        let own = |label| self.objective_of.get(label).copied();
+        let labels = labels.iter();
+        labels
+            .map(|label| own(label).unwrap_or(self.objective))
+            .collect()
+    }
+}
+
 /// Rows that no decisions can be chosen on, or options that do not fit them.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -73,6 +104,21 @@ pub enum TuneError {
         /// The logit.
         found: f32,
     },
+}
+
+impl TuneError {
+    /// What the user may do about it, in one sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            TuneError::UnknownLabel { .. } => None,
+            TuneError::NothingKnown => {
+                Some("fill in some answers: at least ten yes for each label".into())
+            }
+            TuneError::NotFinite { .. } => {
+                Some("the model is broken, or the scores are not its own: train it again with a lower `--learning-rate`".into())
+            }
+        }
+    }
 }
 
 /// What [`tune`] chose, and how well that does.
@@ -234,7 +280,7 @@ fn task<'a>(
     options: &'a TuneOptions,
     pool: &'a Pool,
 ) -> Result<Task<'a>, TuneError> {
-    let objectives = objectives(labels, options)?;
+    options.check(labels)?;
     check(labels, logits, cells)?;
     let folds = folds(logits.rows(), options.seed);
     let ranked = in_parallel(pool, labels.len(), |label| {
@@ -242,29 +288,64 @@ fn task<'a>(
     });
     Ok(Task {
         ranked,
-        objectives,
+        objectives: options.objectives(labels),
         options,
         pool,
     })
 }
 
-/// The objective of each label.
-fn objectives(labels: &[String], options: &TuneOptions) -> Result<Vec<Objective>, TuneError> {
-    if let Some(label) = options
-        .objective_of
-        .keys()
-        .find(|label| !labels.contains(label))
-    {
-        return Err(TuneError::UnknownLabel {
-            label: label.clone(),
-            known: labels.to_vec(),
-        });
+impl Tuning {
+    /// What a person should know before trusting it, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.labels
+            .iter()
+            .filter_map(LabelTuning::warning)
+            .collect()
     }
-    let objective = |label| options.objective_of.get(label).copied();
-    let objectives = labels.iter();
-    Ok(objectives
-        .map(|label| objective(label).unwrap_or(options.objective))
-        .collect())
+
+    /// Writes tables that a person can read, a dash standing for what has no value.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        text::write(self, out)
+    }
+}
+
+impl LabelTuning {
+    fn warning(&self) -> Option<String> {
+        let (label, positives) = (&self.label, self.positives);
+        if self.guaranteed == Some(false) {
+            let Objective::Recall { at_least, .. } = self.objective else {
+                return None;
+            };
+            let needed = positives_for_guarantee(at_least);
+            let needed = needed.map_or("no number suffices".into(), |n| format!("{n} are needed"));
+            return Some(format!(
+                "label `{label}`: no guarantee of recall {at_least} on {positives} yes cells ({needed})"
+            ));
+        }
+        let why = if positives < FEWEST {
+            format!("only {positives} held-out cells say yes")
+        } else {
+            "its held-out scores tell nothing".to_owned()
+        };
+        match self.basis {
+            Basis::Own | Basis::Given => None,
+            Basis::Shared => Some(format!(
+                "label `{label}`: {why}, so it takes the threshold that suits all labels together"
+            )),
+            Basis::Default => Some(format!(
+                "label `{label}`: {why}, and those of all labels together are no help, so its \
+                 threshold is 0.5"
+            )),
+            Basis::Unreached => Some(format!(
+                "label `{label}`: no threshold reaches {}, so its answer is always no",
+                self.objective
+            )),
+        }
+    }
 }
 
 fn check(labels: &[String], logits: &Logits, cells: &[Cell]) -> Result<(), TuneError> {
@@ -472,7 +553,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decisions::objective::positives_for_guarantee;
     use crate::scores::sigmoid;
 
     fn options(objective: &str) -> TuneOptions {
@@ -674,7 +754,7 @@ mod tests {
                     ..options("f1")
                 };
                 let tuning = tuned(&logits, &cells, &options);
-                assert_eq!(tuning.decisions.flaw(&names(2)), None, "{name}, {method}");
+                assert_eq!(tuning.decisions.flaw(), None, "{name}, {method}");
                 let json = serde_json::to_string(&(&tuning, &tuning.decisions)).unwrap();
                 assert!(
                     !json.contains("NaN") && !json.contains("inf"),

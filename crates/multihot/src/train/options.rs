@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batches::{self, BatchSize};
 use super::schedule::Schedule;
+use crate::decisions::TuneOptions;
 use crate::precision::{Precision, PrecisionName, TrainPrecision};
 
 /// Share of the steps over which the learning rate rises from zero.
@@ -83,6 +84,8 @@ pub struct TrainOptions {
     pub positive_weights: Option<PositiveWeights>,
     /// How a row's tokens become one vector. Default: as a model whose training goes on, else `Cls`.
     pub pooling: Option<Pooling>,
+    /// How calibrations and thresholds are chosen on the dev rows.
+    pub decisions: TuneOptions,
 }
 
 impl Default for TrainOptions {
@@ -106,6 +109,7 @@ impl Default for TrainOptions {
             patience: None,
             positive_weights: None,
             pooling: None,
+            decisions: TuneOptions::default(),
         }
     }
 }

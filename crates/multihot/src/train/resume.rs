@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, better};
+use crate::decisions::Tuning;
 use crate::error::Error;
 use crate::metrics::Evaluation;
 use crate::speed::peak_rss_bytes;
@@ -49,7 +50,7 @@ impl Progress {
     pub(super) fn summary(
         self,
         plan: &TrainPlan,
-        dev: Evaluation,
+        (dev, tuning): (Evaluation, Option<Tuning>),
         out: &Path,
         total: Duration,
         interrupted: bool,
@@ -63,6 +64,7 @@ impl Progress {
             best_epoch: self.best_epoch(),
             epochs: self.epochs,
             dev,
+            tuning,
             out: out.to_owned(),
             interrupted,
             precision: plan.precision,

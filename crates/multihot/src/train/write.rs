@@ -8,8 +8,9 @@ use multihot_checkpoint::save::{self, NewFolder};
 use multihot_encoder::Encoder;
 
 use super::{EpochReport, Origin};
+use crate::decisions::Tuning;
 use crate::error::Error;
-use crate::stored::Stored;
+use crate::stored::{self, Stored, TUNING_FILE};
 
 /// The output bias to save: without what the weights of the loss added to the log-odds,
 /// so that a plain sigmoid of the saved network's logits is right.
@@ -21,18 +22,24 @@ pub(super) fn saved_bias(trained: &[f32], shifts: &[f32]) -> Vec<f32> {
         .collect()
 }
 
+/// What is kept of the training itself.
+pub(super) struct Records<'a> {
+    pub epochs: &'a [EpochReport],
+    pub tuning: Option<&'a Tuning>,
+}
+
 /// Writes everything into `out` and puts it in place.
 pub(super) fn model(
     out: NewFolder,
     origin: &Origin,
     encoder: &Encoder,
     stored: &Stored,
-    epochs: &[EpochReport],
+    records: Records<'_>,
 ) -> Result<(), Error> {
     for file in origin.tokenizer.files() {
         save::copy_file(&file, out.path())?;
     }
-    let multihot = serde_json::to_value(stored).expect("what is stored has string keys only");
+    let multihot = stored::value(stored);
     let parameters: Vec<_> = encoder
         .parameters()
         .iter()
@@ -49,7 +56,10 @@ pub(super) fn model(
             save::write_sentence_transformers(dir, config, labels, multihot, length, &parameters)?;
         }
     }
-    write_epochs(&dir.join("training.jsonl"), epochs)?;
+    write_epochs(&dir.join("training.jsonl"), records.epochs)?;
+    if let Some(tuning) = records.tuning {
+        save::write_json(&dir.join(TUNING_FILE), &stored::value(tuning))?;
+    }
     Ok(out.finish()?)
 }
 

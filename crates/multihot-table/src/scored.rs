@@ -1,0 +1,180 @@
+//! Rows that were scored before: the logits that predictions wrote, beside the answers.
+
+use csv::StringRecord;
+
+use crate::cells::Cell;
+use crate::csv::CsvRecords;
+use crate::error::TableError;
+use crate::source::Source;
+
+/// Logits and cells of one shape, row by row, a column for each label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredRows {
+    /// The column `logit_<label>` of each label.
+    pub logits: Vec<f32>,
+    /// The column `<label>` of each label.
+    pub cells: Vec<Cell>,
+}
+
+/// Reads a CSV that predictions with logits wrote for a table with answers: the columns `<label>`
+/// and `logit_<label>` of each of `labels`. The texts are not kept.
+///
+/// # Errors
+///
+/// Those of a CSV; when a column is missing, when a logit is no finite number (it may be blank
+/// where the cell is unknown), and when a cell is no yes/no word.
+pub fn read_scored(source: &Source, labels: &[String]) -> Result<ScoredRows, TableError> {
+    let mut records = CsvRecords::new(source.to_string(), source.bytes()?)?;
+    let places = Places::new(source, labels, records.header())?;
+    let mut rows = ScoredRows {
+        logits: Vec::new(),
+        cells: Vec::new(),
+    };
+    while let Some((line, record)) = records.next_record()? {
+        for label in 0..labels.len() {
+            let cell = places.cell(label, &record, line)?;
+            rows.logits.push(places.logit(label, &record, line, cell)?);
+            rows.cells.push(cell);
+        }
+    }
+    if rows.cells.is_empty() {
+        return Err(TableError::NoRows {
+            source_name: source.to_string(),
+        });
+    }
+    Ok(rows)
+}
+
+/// Where the columns of the labels stand.
+struct Places<'a> {
+    source: &'a Source,
+    labels: &'a [String],
+    cells: Vec<usize>,
+    logits: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    fn new(
+        source: &'a Source,
+        labels: &'a [String],
+        header: &[String],
+    ) -> Result<Self, TableError> {
+        let place = |name: &String| header.iter().position(|column| column == name);
+        let logit_columns: Vec<String> = labels.iter().map(|label| logit_column(label)).collect();
+        let wanted = labels.iter().chain(&logit_columns);
+        let missing: Vec<String> = wanted
+            .filter(|name| place(name).is_none())
+            .cloned()
+            .collect();
+        if !missing.is_empty() {
+            return Err(TableError::NoScores {
+                source_name: source.to_string(),
+                missing,
+                columns: header.to_vec(),
+            });
+        }
+        Ok(Self {
+            source,
+            labels,
+            cells: labels.iter().filter_map(place).collect(),
+            logits: logit_columns.iter().filter_map(place).collect(),
+        })
+    }
+
+    fn cell(&self, label: usize, record: &StringRecord, line: u64) -> Result<Cell, TableError> {
+        let found = &record[self.cells[label]];
+        Cell::from_text(found).ok_or_else(|| TableError::BadLabel {
+            source_name: self.source.to_string(),
+            line,
+            column: self.labels[label].clone(),
+            found: found.to_owned(),
+        })
+    }
+
+    fn logit(
+        &self,
+        label: usize,
+        record: &StringRecord,
+        line: u64,
+        cell: Cell,
+    ) -> Result<f32, TableError> {
+        let found = record[self.logits[label]].trim();
+        if cell == Cell::Unknown && found.is_empty() {
+            return Ok(0.0);
+        }
+        let logit = found.parse().ok().filter(|logit: &f32| logit.is_finite());
+        logit.ok_or_else(|| TableError::BadLogit {
+            source_name: self.source.to_string(),
+            line,
+            column: logit_column(&self.labels[label]),
+            found: found.to_owned(),
+        })
+    }
+}
+
+/// The column that holds the logits of `label`.
+pub(crate) fn logit_column(label: &str) -> String {
+    format!("logit_{label}")
+}
+
+#[cfg(test)]
+mod tests {
+    use Cell::{No, Unknown, Yes};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn scored(csv: &str) -> Result<ScoredRows, (String, Option<String>)> {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("s.csv");
+        std::fs::write(&path, csv).unwrap();
+        let prefix = format!("{}/", folder.path().display());
+        let labels = ["a".to_owned(), "b".to_owned()];
+        read_scored(&Source::File(path), &labels)
+            .map_err(|error| (error.to_string().replace(&prefix, ""), error.hint()))
+    }
+
+    #[test]
+    fn logits_and_cells_are_found_by_name() {
+        let csv =
+            "logit_b,text,a,probability_a,b,logit_a\n-1.5,x,1,0.5,0,0.25\n,\"y\nz\",no,,?,-3\n";
+        let rows = scored(csv).unwrap();
+        assert_eq!(rows.logits, [0.25, -1.5, -3.0, 0.0]);
+        assert_eq!(rows.cells, [Yes, No, No, Unknown]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let cases = [
+            (
+                "a,b,logit_a,logit_b\n1,0,0.5,NaN\n",
+                "s.csv:2: column `logit_b` holds `NaN`; expected a finite number",
+            ),
+            (
+                "a,b,logit_a,logit_b\n1,0,0.5,1\n1,0,-inf,1\n",
+                "s.csv:3: column `logit_a` holds `-inf`; expected a finite number",
+            ),
+            (
+                "a,b,logit_a,logit_b\n1,0,,1\n",
+                "s.csv:2: column `logit_a` holds ``; expected a finite number",
+            ),
+            (
+                "a,b,logit_a,logit_b\n1,maybe,1,1\n",
+                "s.csv:2: column `b` holds `maybe`, which is neither yes nor no",
+            ),
+            (
+                "a,logit_a,probability_b\n1,1,1\n",
+                "s.csv: no column `b`, `logit_b`; there are `a`, `logit_a`, `probability_b`",
+            ),
+            ("a,b,logit_a,logit_b\n", "s.csv has a header but no rows"),
+        ];
+        for (csv, message) in cases {
+            assert_eq!(scored(csv).unwrap_err().0, message);
+        }
+        let (_, hint) = scored("a,b\n1,1\n").unwrap_err();
+        assert!(
+            hint.unwrap()
+                .contains("`multihot predict MODEL TABLE --logits")
+        );
+    }
+}

@@ -131,9 +131,7 @@ pub struct TrainSummary {
     pub epochs: Vec<EpochReport>,
     /// The kept model on the dev rows, with the decisions that were chosen on them.
     pub dev: Evaluation,
-    /// How these were chosen, and what to expect of them on fresh rows; `None` where no dev cell
-    /// is known.
-    pub tuning: Option<Tuning>,
+
     /// Where the model lies.
     pub out: PathBuf,
     /// Whether training was stopped before its last epoch ended.
@@ -141,6 +139,9 @@ pub struct TrainSummary {
     /// Number type that matrices were multiplied in.
     #[serde(with = "PrecisionName")]
     pub precision: Precision,
+    /// How the decisions were chosen, and what to expect of them on fresh rows; `None` where no dev
+    /// cell is known.
+    pub tuning: Option<Tuning>,
 }
 
 /// Fine-tunes an encoder on `job.table`, keeps the epoch with the highest dev macro

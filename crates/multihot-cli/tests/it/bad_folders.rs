@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::program::{Place, config, reviews, text, tiny_bert, train_args, trained};
+use crate::program::{Place, Run, config, reviews, text, tiny_bert, train_args, trained};
 
 /// `train` with the folder `encoder` of `place` fails with `parts` and writes nothing.
 #[track_caller]
@@ -266,16 +266,31 @@ fn a_model_whose_answers_exclude_each_other_is_refused() {
         .run(&["predict", "model", &text(&reviews())])
         .fails_with(&["`problem_type` is `single_label_classification`", "hint: "]);
 
-    // Without our key, but said to be multi-label, it is a classifier like any of Transformers'.
+    // Without our key, but said to be multi-label, it is a classifier like any of Transformers',
+    // which has no decisions of its own.
     changed["problem_type"] = json!("multi_label_classification");
     place.file("model/config.json", changed.to_string());
     let found = place
-        .run(&["predict", "model", &text(&reviews())])
+        .run(&["predict", "model", &text(&reviews()), "--format", "jsonl"])
         .succeeds();
     let expected = place
-        .run(&["predict", &text(trained()), &text(&reviews())])
+        .run(&[
+            "predict",
+            &text(trained()),
+            &text(&reviews()),
+            "--raw",
+            "--format",
+            "jsonl",
+        ])
         .succeeds();
-    assert_eq!(found.stdout, expected.stdout);
+    let first = |run: &Run, key: &str| {
+        let line = run.stdout.lines().next().unwrap().to_owned();
+        serde_json::from_str::<Value>(&line).unwrap()[key].clone()
+    };
+    assert_eq!(first(&found, "calibrated"), json!(false));
+    assert_eq!(first(&expected, "calibrated"), json!(true));
+    let own = first(&found, "probabilities");
+    assert_eq!(own, first(&expected, "raw_probabilities"));
 }
 
 #[test]

@@ -17,4 +17,5 @@ mod predict;
 mod program;
 mod streams;
 mod train;
+mod tune;
 mod usage;

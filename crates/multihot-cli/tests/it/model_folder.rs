@@ -32,7 +32,7 @@ fn config_json_names_the_labels_for_transformers_and_keeps_the_rest_nested() {
     );
 
     let ours = &config["multihot"];
-    assert_eq!(ours["version"], 1);
+    assert_eq!(ours["version"], 2);
     assert_eq!(ours["labels"], json!(["positive", "sports", "business"]));
     assert_eq!(ours["text_column"], "text");
     assert_eq!(ours["max_length"], 64);
@@ -40,6 +40,14 @@ fn config_json_names_the_labels_for_transformers_and_keeps_the_rest_nested() {
     assert_eq!(ours["shifts"], json!([0.0, 0.0, 0.0]));
     assert_eq!(ours["plan"]["epochs"], 2);
     assert_eq!(ours["plan"]["precision"], "f32");
+    let decisions = ours["decisions"]["labels"].as_array().unwrap();
+    for (decision, label) in decisions.iter().zip(["positive", "sports", "business"]) {
+        assert_eq!(decision["label"], label);
+        assert_eq!(decision["objective"], "f1");
+        assert!(["own", "default"].contains(&decision["basis"].as_str().unwrap()));
+        assert!(decision["calibration"]["method"].is_string());
+        assert!((0.0..1.0).contains(&decision["threshold"].as_f64().unwrap()));
+    }
 
     let encoder = crate::program::config(&tiny_bert());
     for (key, value) in encoder.as_object().unwrap() {
@@ -114,6 +122,7 @@ fn a_mean_pooled_model_is_written_for_sentence_transformers_and_reads_back_the_s
         "modules.json",
         "sentence_bert_config.json",
         "training.jsonl",
+        "tuning.json",
         "vocab.txt",
     ];
     assert_eq!(names(&model), expected);

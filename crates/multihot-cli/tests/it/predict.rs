@@ -1,10 +1,11 @@
 //! `multihot predict`.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::program::{Place, reviews, text, trained};
+use crate::program::{Place, config, reviews, text, trained};
 
 const TABLE: &str = "\
 id,text,source
@@ -25,12 +26,13 @@ fn csv_repeats_the_input_and_adds_its_columns() {
     let place = Place::new();
     place.file("t.csv", TABLE);
     let run = place
-        .run(&["predict", &text(trained()), "t.csv", "--logits"])
+        .run(&["predict", &text(trained()), "t.csv", "--logits", "--raw"])
         .succeeds();
     let mut out = run.stdout.lines();
     assert_eq!(
         out.next().unwrap(),
         "id,text,source,probability_positive,probability_sports,probability_business,\
+         raw_probability_positive,raw_probability_sports,raw_probability_business,\
          logit_positive,logit_sports,logit_business,labels"
     );
     for (input, output) in TABLE.lines().skip(1).zip(out.by_ref()) {
@@ -41,13 +43,10 @@ fn csv_repeats_the_input_and_adds_its_columns() {
             .split(',')
             .map_while(|cell| cell.parse().ok())
             .collect();
-        assert_eq!(numbers.len(), 6, "{output}");
+        assert_eq!(numbers.len(), 9, "{output}");
         for label in 0..3 {
-            let (probability, logit) = (numbers[label], numbers[label + 3]);
-            assert!(
-                (probability - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6,
-                "{output}"
-            );
+            let (raw, logit) = (numbers[label + 3], numbers[label + 6]);
+            assert!((raw - sigmoid(logit)).abs() < 1e-6, "{output}");
         }
         assert!(output.ends_with(']') || output.ends_with("]\""), "{output}");
     }
@@ -55,46 +54,117 @@ fn csv_repeats_the_input_and_adds_its_columns() {
     assert_eq!(run.stderr, "", "the rows themselves are on screen");
 }
 
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// Threshold, slope and shift of each label, as the model's folder has them.
+fn decisions(model: &Path) -> Vec<[f64; 3]> {
+    let config = config(model);
+    let labels = config["multihot"]["decisions"]["labels"]
+        .as_array()
+        .unwrap();
+    let numbers = |label: &Value| {
+        let number = |value: &Value| value.as_f64().unwrap();
+        let calibration = &label["calibration"];
+        let (slope, shift) = match calibration["method"].as_str().unwrap() {
+            "platt" => (number(&calibration["a"]), number(&calibration["b"])),
+            "temperature" => (1.0 / number(&calibration["temperature"]), 0.0),
+            other => panic!("`{other}`"),
+        };
+        [number(&label["threshold"]), slope, shift]
+    };
+    labels.iter().map(numbers).collect()
+}
+
 #[test]
-fn jsonl_holds_id_probabilities_and_labels() {
+fn jsonl_holds_calibrated_probabilities_and_the_labels_above_their_thresholds() {
     let place = Place::new();
     place.file("t.csv", TABLE);
     let model = text(trained());
-    let run = place
-        .run(&["predict", &model, "t.csv", "--format", "jsonl"])
-        .succeeds();
-    let rows = lines(&run.stdout);
-    assert_eq!(
-        rows.iter().map(|row| row["id"].clone()).collect::<Vec<_>>(),
-        ["a", "b", "c"]
-    );
-    for row in &rows {
-        let object = row.as_object().unwrap();
+    let args = ["predict", &model, "t.csv", "--format", "jsonl"];
+    let rows = lines(&place.run(&args).succeeds().stdout);
+    let ids: Vec<Value> = rows.iter().map(|row| row["id"].clone()).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+    let with_all = [&args[..], &["--logits", "--raw"]].concat();
+    let all = lines(&place.run(&with_all).succeeds().stdout);
+    for (row, all) in rows.iter().zip(&all) {
+        let keys = |row: &Value| row.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(
-            object.keys().collect::<Vec<_>>(),
-            ["id", "probabilities", "labels"]
+            keys(row),
+            ["id", "probabilities", "labels", "unsure", "calibrated"]
+        );
+        assert_eq!(
+            keys(all),
+            [
+                "id",
+                "probabilities",
+                "raw_probabilities",
+                "logits",
+                "labels",
+                "unsure",
+                "calibrated"
+            ]
+        );
+        assert_eq!(
+            (&row["calibrated"], &row["unsure"]),
+            (&json!(true), &json!([]))
         );
         let probabilities = row["probabilities"].as_object().unwrap();
-        assert_eq!(
-            probabilities.keys().collect::<Vec<_>>(),
-            ["positive", "sports", "business"]
-        );
-        let decided = probabilities
-            .iter()
-            .filter(|(_, p)| p.as_f64().unwrap() >= 0.5);
-        let decided: Vec<&String> = decided.map(|(label, _)| label).collect();
+        let mut decided = Vec::new();
+        for ((label, p), [threshold, a, b]) in probabilities.iter().zip(decisions(trained())) {
+            let (p, logit) = (p.as_f64().unwrap(), all["logits"][label].as_f64().unwrap());
+            assert!(
+                (p as f32 - sigmoid((a * logit + b) as f32)).abs() < 1e-6,
+                "{row}"
+            );
+            if p >= threshold {
+                decided.push(label);
+            }
+        }
+        let labels: Vec<&String> = probabilities.keys().collect();
+        assert_eq!(labels, ["positive", "sports", "business"]);
         assert_eq!(row["labels"], json!(decided));
     }
-    let run = place
-        .run(&["predict", &model, "t.csv", "--format", "jsonl", "--logits"])
-        .succeeds();
-    let keys: Vec<String> = lines(&run.stdout)[0]
-        .as_object()
-        .unwrap()
-        .keys()
-        .cloned()
-        .collect();
-    assert_eq!(keys, ["id", "probabilities", "logits", "labels"]);
+}
+
+#[test]
+fn a_threshold_overrules_those_of_the_model() {
+    let place = Place::new();
+    place.file("t.csv", TABLE);
+    let model = text(trained());
+    for (threshold, expected) in [
+        ("0", json!(["positive", "sports", "business"])),
+        ("1", json!([])),
+    ] {
+        let args = [
+            "predict",
+            &model,
+            "t.csv",
+            "--format",
+            "jsonl",
+            "--threshold",
+            threshold,
+        ];
+        for row in lines(&place.run(&args).succeeds().stdout) {
+            assert_eq!(row["labels"], expected);
+            assert_eq!(row["calibrated"], json!(true));
+        }
+    }
+    for threshold in ["1.1", "-0.1", "NaN", "half"] {
+        let args = [
+            "predict",
+            &model,
+            "t.csv",
+            &format!("--threshold={threshold}"),
+        ];
+        let run = place.run(&args).ends_with(2);
+        assert!(
+            run.stderr.contains("expected a number from 0 to 1"),
+            "{}",
+            run.stderr
+        );
+    }
 }
 
 #[test]
@@ -237,6 +307,7 @@ fn the_ending_of_output_chooses_the_format_and_json_sums_up() {
         "rows",
         "truncated",
         "yes",
+        "unsure",
         "seconds",
         "scoring",
         "peak_rss_bytes",

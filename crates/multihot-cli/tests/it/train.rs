@@ -66,7 +66,7 @@ note: the model is a BertForSequenceClassification: `AutoModelForSequenceClassif
     };
     let rows: Vec<String> = run.stdout.lines().filter_map(begins).collect();
     let expected = [
-        "On the 120 dev rows:",
+        "On the 120 dev rows, on which its thresholds were chosen:",
         "precision",
         "positive",
         "sports",
@@ -102,6 +102,7 @@ note: the model is a BertForSequenceClassification: `AutoModelForSequenceClassif
             "config.json",
             "model.safetensors",
             "training.jsonl",
+            "tuning.json",
             "vocab.txt"
         ]
     );
@@ -159,7 +160,10 @@ fn json_is_one_object_with_the_fields_that_were_promised() {
         ]
     );
     let best = summary["best_epoch"].as_u64().unwrap() as usize;
-    assert_eq!(epochs[best - 1]["dev_loss"], summary["dev"]["log_loss"]);
+    // Calibration moves the loss and leaves the order as it is.
+    let precision = &epochs[best - 1]["dev_macro_average_precision"];
+    assert_eq!(precision, &summary["dev"]["macro"]["average_precision"]);
+    assert_eq!(summary["tuning"]["labels"][0]["label"], "positive");
 
     let written = fs::read_to_string(place.path("model/training.jsonl")).unwrap();
     let lines: Vec<Value> = written

@@ -64,10 +64,10 @@ impl Progress {
             best_epoch: self.best_epoch(),
             epochs: self.epochs,
             dev,
-            tuning,
             out: out.to_owned(),
             interrupted,
             precision: plan.precision,
+            tuning,
         }
     }
 }

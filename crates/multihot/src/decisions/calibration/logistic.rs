@@ -96,10 +96,10 @@ fn newton_step<const N: usize>(points: &[Point<N>], coefficients: &[f64; N]) -> 
         let chance = sigmoid(point.log_odds(coefficients));
         let slope = point.weight * chance - point.yes;
         let curve = point.weight * chance * (1.0 - chance);
-        for i in 0..N {
-            gradient[i] += slope * point.features[i];
-            for j in 0..N {
-                hessian[i][j] += curve * point.features[i] * point.features[j];
+        for (i, feature) in point.features.iter().enumerate() {
+            gradient[i] += slope * feature;
+            for (sum, other) in hessian[i].iter_mut().zip(point.features) {
+                *sum += curve * feature * other;
             }
         }
     }

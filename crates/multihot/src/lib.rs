@@ -30,6 +30,7 @@
 
 #![forbid(unsafe_code)]
 
+mod baseline;
 pub mod bench;
 mod classifier;
 mod compare;
@@ -45,6 +46,7 @@ mod speed;
 mod stored;
 pub mod train;
 
+pub use baseline::Baseline;
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
 pub use compare::{LabelComparison, PrecisionComparison, PrecisionFigures, compare_precisions};

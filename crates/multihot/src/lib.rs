@@ -30,12 +30,14 @@
 
 #![forbid(unsafe_code)]
 
+mod baseline;
 pub mod bench;
 mod classifier;
 mod compare;
 pub mod decisions;
 mod error;
 pub mod inspect;
+mod label_errors;
 pub mod metrics;
 mod precision;
 mod predict;
@@ -45,6 +47,7 @@ mod speed;
 mod stored;
 pub mod train;
 
+pub use baseline::Baseline;
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
 pub use compare::{LabelComparison, PrecisionComparison, PrecisionFigures, compare_precisions};
@@ -52,6 +55,7 @@ pub use decisions::{
     CalibrationMethod, Decisions, Objective, SureTargets, TuneOptions, Tuning, tune,
 };
 pub use error::Error;
+pub use label_errors::{LabelError, label_errors, row_qualities};
 pub use metrics::Evaluation;
 pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
 pub use multihot_kernels::{Cpu, Isa, IsaError};

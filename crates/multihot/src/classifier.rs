@@ -1,5 +1,6 @@
 //! A trained model, ready to answer.
 
+use std::borrow::Cow;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::rows::TokenRows;
 use crate::scores::{Logits, Probabilities};
 use crate::speed::Scoring;
 use crate::stored::Answers;
+use crate::train::Distortion;
 
 /// A probability from here on is a yes, where a label has no threshold of its own.
 pub const THRESHOLD: f32 = 0.5;
@@ -29,6 +31,7 @@ pub struct Classifier {
     labels: Vec<String>,
     text_column: Option<String>,
     max_length: usize,
+    distortion: Distortion,
     notes: Vec<String>,
 }
 
@@ -45,7 +48,7 @@ pub struct LoadOptions {
 pub struct Scores {
     /// The network's raw outputs.
     pub logits: Logits,
-    /// Their sigmoids.
+    /// Chances: the sigmoids of the logits, rid of what the loss of the training did to them.
     pub probabilities: Probabilities,
     /// Rows that were cut to the longest length the model reads.
     pub truncated: usize,
@@ -92,6 +95,7 @@ impl Classifier {
             labels: answers.labels,
             text_column: answers.text_column,
             max_length: answers.max_length,
+            distortion: answers.distortion,
             notes,
         })
     }
@@ -141,7 +145,7 @@ impl Classifier {
         let cpu = self.encoder.cpu();
         let rows = TokenRows::encode(cpu, &self.tokenizer, texts, self.max_length)?;
         let logits = forward(&self.encoder, &rows)?;
-        let probabilities = logits.probabilities();
+        let probabilities = self.log_odds(&logits).probabilities();
         Ok(Scores {
             logits,
             probabilities,
@@ -167,13 +171,16 @@ impl Classifier {
     /// As [`Classifier::score`].
     pub fn evaluate_timed(&self, table: &Table) -> Result<(Evaluation, Scoring), Error> {
         let scores = self.score_table(table)?;
-        let evaluation = metrics::evaluate(
-            &self.labels,
-            &scores.logits,
-            &cells(table),
-            &self.thresholds(),
-        );
+        let log_odds = self.log_odds(&scores.logits);
+        let evaluation =
+            metrics::evaluate(&self.labels, &log_odds, &cells(table), &self.thresholds());
         Ok((evaluation, scores.scoring))
+    }
+
+    /// `logits` of this model, rid of what the loss of the training did to them: their sigmoids
+    /// are chances.
+    pub(crate) fn log_odds<'a>(&self, logits: &'a Logits) -> Cow<'a, Logits> {
+        self.distortion.undo(logits)
     }
 
     /// Scores the texts of `table`.

@@ -87,9 +87,10 @@ pub fn compare_precisions(
     for precision in COMPARED {
         let classifier = load(precision)?;
         let scores = classifier.score_table(table)?;
+        let log_odds = classifier.log_odds(&scores.logits);
         let answers = Answers::new(
             classifier.labels(),
-            scores.logits,
+            (&scores.logits, &log_odds),
             &cells,
             &classifier.thresholds(),
         );
@@ -127,11 +128,18 @@ struct Answers {
 }
 
 impl Answers {
-    fn new(labels: &[String], logits: Logits, cells: &[Cell], thresholds: &[f32]) -> Self {
+    /// Decides and evaluates by the `log_odds` that the network's own `logits` stand for; drift is
+    /// of the latter.
+    fn new(
+        labels: &[String],
+        (logits, log_odds): (&Logits, &Logits),
+        cells: &[Cell],
+        thresholds: &[f32],
+    ) -> Self {
         Self {
-            decisions: logits.probabilities().decisions(thresholds),
-            evaluation: metrics::evaluate(labels, &logits, cells, thresholds),
-            logits,
+            decisions: log_odds.probabilities().decisions(thresholds),
+            evaluation: metrics::evaluate(labels, log_odds, cells, thresholds),
+            logits: logits.clone(),
         }
     }
 
@@ -238,8 +246,8 @@ mod tests {
         let cells = [Yes, No, No, Unknown, Yes, No];
         let exact = Logits::new(vec![2.0, -3.0, -1.0, -2.0, 0.125, -4.0], 2);
         let rounded = Logits::new(vec![2.5, -3.0, -1.0, 9.0, -0.125, -4.25], 2);
-        let f32 = Answers::new(&labels, exact, &cells, &[0.5; 2]);
-        let int8 = Answers::new(&labels, rounded, &cells, &[0.5; 2]);
+        let f32 = Answers::new(&labels, (&exact, &exact), &cells, &[0.5; 2]);
+        let int8 = Answers::new(&labels, (&rounded, &rounded), &cells, &[0.5; 2]);
         let figures = |answers: &Answers, precision, tokens| PrecisionFigures {
             scoring: Scoring {
                 precision,
@@ -298,7 +306,10 @@ mod tests {
     #[test]
     fn a_logit_that_is_no_number_has_no_drift() {
         let labels = ["a".to_owned()];
-        let answers = |logits| Answers::new(&labels, Logits::new(logits, 1), &[Yes, No], &[0.5]);
+        let answers = |logits| {
+            let logits = Logits::new(logits, 1);
+            Answers::new(&labels, (&logits, &logits), &[Yes, No], &[0.5])
+        };
         let (broken, whole) = (answers(vec![f32::NAN, 1.0]), answers(vec![1.0, 1.0]));
         let all = broken.all_against(&whole, &[Yes, No]);
         assert_eq!((all.largest_drift, all.mean_drift), (None, None));

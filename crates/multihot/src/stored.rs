@@ -7,7 +7,7 @@ use multihot_checkpoint::{ModelFolder, Pooling, ProblemType};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::train::TrainPlan;
+use crate::train::{Distortion, TrainPlan};
 
 /// Version of the layout below. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -24,6 +24,9 @@ pub(crate) struct Stored {
     pub(crate) pooling: Pooling,
     /// `ln w` of each label, already subtracted from the saved output bias.
     pub(crate) shifts: Vec<f32>,
+    /// What the loss did to chances besides. Folders from before there was a choice lack it.
+    #[serde(default)]
+    pub(crate) distortion: Distortion,
     pub(crate) plan: TrainPlan,
 }
 
@@ -32,6 +35,7 @@ impl Stored {
         labels: &[String],
         text_column: &str,
         shifts: Vec<f32>,
+        distortion: Distortion,
         plan: &TrainPlan,
     ) -> Self {
         Self {
@@ -41,6 +45,7 @@ impl Stored {
             max_length: plan.max_length,
             pooling: plan.pooling,
             shifts,
+            distortion,
             plan: plan.clone(),
         }
     }
@@ -70,6 +75,7 @@ impl Stored {
                 stored.shifts.len()
             )));
         }
+        stored.distortion.check(stored.labels.len()).map_err(fail)?;
         // Transformers keeps our key when it trains the folder for other labels.
         let names = folder.config().label_names.as_ref();
         if names.is_some_and(|names| *names != stored.labels) {
@@ -93,6 +99,7 @@ pub(crate) struct Answers {
     pub(crate) text_column: Option<String>,
     pub(crate) max_length: usize,
     pub(crate) pooling: Pooling,
+    pub(crate) distortion: Distortion,
 }
 
 impl Answers {
@@ -106,6 +113,7 @@ impl Answers {
                 text_column: Some(stored.text_column),
                 max_length: stored.max_length,
                 pooling: stored.pooling,
+                distortion: stored.distortion,
             });
         }
         let config = folder.config();
@@ -120,6 +128,7 @@ impl Answers {
             text_column: None,
             max_length: config.usable_length(),
             pooling: Pooling::Cls,
+            distortion: Distortion::None,
         })
     }
 }

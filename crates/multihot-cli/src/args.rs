@@ -108,9 +108,8 @@ pub struct TrainArgs {
     /// How a row's tokens become one vector [default: as the model whose training goes on, else cls]
     #[arg(long, value_enum, help_heading = "Training")]
     pub pooling: Option<PoolingArg>,
-    /// Weigh the yes side of rare labels: `auto`, or a JSON file {"label": weight}
-    #[arg(long, value_name = "auto|FILE", help_heading = "Training")]
-    pub pos_weight: Option<String>,
+    #[command(flatten)]
+    pub loss: LossArgs,
     /// Keep a part as it is: `embeddings`, a number of layers from the bottom, or `encoder`
     #[arg(long, value_name = "embeddings|N|encoder", value_parser = freeze, help_heading = "Training")]
     pub freeze: Option<Freeze>,
@@ -155,6 +154,36 @@ pub struct TrainArgs {
     /// Start of every random choice
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub seed: u64,
+}
+
+/// What a cell costs in training.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Loss")]
+pub struct LossArgs {
+    /// What a cell costs
+    #[arg(long, value_enum, default_value_t = LossArg::Bce)]
+    pub loss: LossArg,
+    /// How much `focal` passes over cells that are nearly right [default: 2]
+    #[arg(long, value_name = "X")]
+    pub focal_gamma: Option<f32>,
+    /// How much `asl` passes over yes cells that are nearly right [default: 0]
+    #[arg(long, value_name = "X")]
+    pub asl_gamma_pos: Option<f32>,
+    /// How much `asl` passes over no cells that are nearly right [default: 4]
+    #[arg(long, value_name = "X")]
+    pub asl_gamma_neg: Option<f32>,
+    /// Chance of yes up to which a no costs nothing with `asl` [default: 0.05]
+    #[arg(long, value_name = "CHANCE")]
+    pub asl_clip: Option<f32>,
+    /// Take a yes for 1 - X/2 and a no for X/2
+    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    pub label_smoothing: f32,
+    /// Weigh the yes side of rare labels: `auto`, or a JSON file {"label": weight}
+    #[arg(long, value_name = "auto|FILE")]
+    pub pos_weight: Option<String>,
+    /// Largest weight that `--pos-weight auto` gives [default: 20]
+    #[arg(long, value_name = "WEIGHT")]
+    pub pos_weight_cap: Option<f32>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -280,6 +309,16 @@ pub enum PoolingArg {
     Cls,
     /// The mean of all tokens
     Mean,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LossArg {
+    /// Binary cross-entropy
+    Bce,
+    /// Focal loss: cells that are nearly right count less
+    Focal,
+    /// Asymmetric loss: no cells that are nearly right count less still, or nothing
+    Asl,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

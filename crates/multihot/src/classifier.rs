@@ -1,5 +1,6 @@
 //! A trained model, ready to answer.
 
+use std::borrow::Cow;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::rows::TokenRows;
 use crate::scores::{Logits, Probabilities};
 use crate::speed::Scoring;
 use crate::stored::{self, Answers};
+use crate::train::Distortion;
 
 /// A probability from here on is a yes, where a label has no threshold of its own.
 pub const THRESHOLD: f32 = 0.5;
@@ -31,6 +33,7 @@ pub struct Classifier {
     text_column: Option<String>,
     max_length: usize,
     decisions: Decisions,
+    distortion: Distortion,
     notes: Vec<String>,
 }
 
@@ -47,7 +50,7 @@ pub struct LoadOptions {
 pub struct Scores {
     /// The network's raw outputs.
     pub logits: Logits,
-    /// The calibrated ones.
+    /// The calibrated ones, rid of what the loss of the training did to them.
     pub calibrated: Logits,
     /// Sigmoids of the calibrated logits: the chances that thresholds are for.
     pub probabilities: Probabilities,
@@ -99,6 +102,7 @@ impl Classifier {
             labels: answers.labels,
             text_column: answers.text_column,
             max_length: answers.max_length,
+            distortion: answers.distortion,
             notes,
         })
     }
@@ -159,7 +163,7 @@ impl Classifier {
         let cpu = self.encoder.cpu();
         let rows = TokenRows::encode(cpu, &self.tokenizer, texts, self.max_length)?;
         let logits = forward(&self.encoder, &rows)?;
-        let calibrated = self.decisions.calibrate(&logits);
+        let calibrated = self.calibrated(&logits);
         Ok(Scores {
             logits,
             probabilities: calibrated.probabilities(),
@@ -192,8 +196,19 @@ impl Classifier {
 
     /// Compares the answers that go with the network's `logits` with `cells` of the same shape.
     pub fn evaluate_logits(&self, logits: &Logits, cells: &[Cell]) -> Evaluation {
-        let calibrated = self.decisions.calibrate(logits);
+        let calibrated = self.calibrated(logits);
         metrics::evaluate(&self.labels, &calibrated, cells, &self.thresholds())
+    }
+
+    /// `logits` of this model as its thresholds take them.
+    fn calibrated(&self, logits: &Logits) -> Logits {
+        self.decisions.calibrate(&self.log_odds(logits))
+    }
+
+    /// `logits` of this model, rid of what the loss of the training did to them: their sigmoids
+    /// are chances, as far as no calibration is needed.
+    pub fn log_odds<'a>(&self, logits: &'a Logits) -> Cow<'a, Logits> {
+        self.distortion.undo(logits)
     }
 
     /// Works out decisions anew, on `table`, which must have the model's labels in its order and
@@ -219,13 +234,8 @@ impl Classifier {
         cells: &[Cell],
         options: &TuneOptions,
     ) -> Result<Tuning, Error> {
-        let tuning = tune(
-            &self.labels,
-            logits,
-            cells,
-            options,
-            self.encoder.cpu().pool(),
-        )?;
+        let (log_odds, pool) = (self.log_odds(logits), self.encoder.cpu().pool());
+        let tuning = tune(&self.labels, &log_odds, cells, options, pool)?;
         self.decisions = tuning.decisions.clone();
         Ok(tuning)
     }

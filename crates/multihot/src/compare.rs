@@ -89,7 +89,7 @@ pub fn compare_precisions(
         let scores = classifier.score_table(table)?;
         let answers = Answers::new(
             classifier.labels(),
-            (scores.logits, &scores.calibrated),
+            (&scores.logits, &scores.calibrated),
             &cells,
             &classifier.thresholds(),
         );
@@ -127,16 +127,17 @@ struct Answers {
 }
 
 impl Answers {
+    /// Decides and evaluates by the `calibrated` logits; drift is of the network's own.
     fn new(
         labels: &[String],
-        (logits, calibrated): (Logits, &Logits),
+        (logits, calibrated): (&Logits, &Logits),
         cells: &[Cell],
         thresholds: &[f32],
     ) -> Self {
         Self {
-            logits,
             decisions: calibrated.probabilities().decisions(thresholds),
             evaluation: metrics::evaluate(labels, calibrated, cells, thresholds),
+            logits: logits.clone(),
         }
     }
 
@@ -243,8 +244,8 @@ mod tests {
         let cells = [Yes, No, No, Unknown, Yes, No];
         let exact = Logits::new(vec![2.0, -3.0, -1.0, -2.0, 0.125, -4.0], 2);
         let rounded = Logits::new(vec![2.5, -3.0, -1.0, 9.0, -0.125, -4.25], 2);
-        let f32 = Answers::new(&labels, (exact.clone(), &exact), &cells, &[0.5; 2]);
-        let int8 = Answers::new(&labels, (rounded.clone(), &rounded), &cells, &[0.5; 2]);
+        let f32 = Answers::new(&labels, (&exact, &exact), &cells, &[0.5; 2]);
+        let int8 = Answers::new(&labels, (&rounded, &rounded), &cells, &[0.5; 2]);
         let figures = |answers: &Answers, precision, tokens| PrecisionFigures {
             scoring: Scoring {
                 precision,
@@ -305,7 +306,7 @@ mod tests {
         let labels = ["a".to_owned()];
         let answers = |logits| {
             let logits = Logits::new(logits, 1);
-            Answers::new(&labels, (logits.clone(), &logits), &[Yes, No], &[0.5])
+            Answers::new(&labels, (&logits, &logits), &[Yes, No], &[0.5])
         };
         let (broken, whole) = (answers(vec![f32::NAN, 1.0]), answers(vec![1.0, 1.0]));
         let all = broken.all_against(&whole, &[Yes, No]);

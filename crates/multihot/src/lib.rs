@@ -68,6 +68,7 @@ pub use predict::{PredictOptions, PredictSummary, predict};
 pub use scores::{Logits, Probabilities};
 pub use speed::{Scoring, peak_rss_bytes};
 pub use train::{
-    BatchSize, EpochReport, Freeze, Observer, OptionsError, PositiveWeights, Schedule, Silent,
-    StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary, train,
+    BatchSize, EpochReport, Freeze, Loss, Observer, OptionsError, POSITIVE_WEIGHT_CAP,
+    PositiveWeights, Schedule, Silent, StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary,
+    train,
 };

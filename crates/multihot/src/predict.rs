@@ -129,7 +129,9 @@ fn answer<W: Write>(
 ) -> Result<(), Error> {
     let texts: Vec<&str> = window.iter().map(|row| row.text.as_str()).collect();
     let scores = classifier.score(&texts)?;
-    let raw = options.raw.then(|| scores.logits.probabilities());
+    let raw = options
+        .raw
+        .then(|| classifier.log_odds(&scores.logits).probabilities());
     let answers = classifier.decisions().answers(&scores.probabilities);
     let n_labels = classifier.labels().len();
     for ((index, row), answers) in window.iter().enumerate().zip(answers.chunks(n_labels)) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::decisions::{Decisions, Tuning};
 use crate::error::Error;
-use crate::train::TrainPlan;
+use crate::train::{Distortion, TrainPlan};
 
 /// Version of the layout below. A reader refuses a later one; 1 had no `decisions`.
 const VERSION: u32 = 2;
@@ -28,6 +28,9 @@ pub(crate) struct Stored {
     pub(crate) pooling: Pooling,
     /// `ln w` of each label, already subtracted from the saved output bias.
     pub(crate) shifts: Vec<f32>,
+    /// What the loss did to chances besides. Folders from before there was a choice lack it.
+    #[serde(default)]
+    pub(crate) distortion: Distortion,
     pub(crate) plan: TrainPlan,
     /// How logits become answers, where that was worked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,7 +41,7 @@ impl Stored {
     pub(crate) fn new(
         labels: &[String],
         text_column: &str,
-        shifts: Vec<f32>,
+        (shifts, distortion): (Vec<f32>, Distortion),
         plan: &TrainPlan,
         decisions: Option<Decisions>,
     ) -> Self {
@@ -49,6 +52,7 @@ impl Stored {
             max_length: plan.max_length,
             pooling: plan.pooling,
             shifts,
+            distortion,
             plan: plan.clone(),
             decisions,
         }
@@ -74,6 +78,7 @@ impl Stored {
                 stored.shifts.len()
             )));
         }
+        stored.distortion.check(stored.labels.len()).map_err(fail)?;
         // Transformers keeps our key when it trains the folder for other labels.
         let names = folder.config().label_names.as_ref();
         if names.is_some_and(|names| *names != stored.labels) {
@@ -166,6 +171,7 @@ pub(crate) struct Answers {
     pub(crate) pooling: Pooling,
     /// How logits become answers, where that was worked out.
     pub(crate) decisions: Option<Decisions>,
+    pub(crate) distortion: Distortion,
 }
 
 impl Answers {
@@ -180,6 +186,7 @@ impl Answers {
                 text_column: Some(stored.text_column),
                 max_length: stored.max_length,
                 pooling: stored.pooling,
+                distortion: stored.distortion,
             });
         }
         let config = folder.config();
@@ -195,6 +202,7 @@ impl Answers {
             text_column: None,
             max_length: config.usable_length(),
             pooling: Pooling::Cls,
+            distortion: Distortion::None,
         })
     }
 }

@@ -33,7 +33,11 @@ mod start;
 mod write;
 
 pub use batches::BatchSize;
-pub use options::{Freeze, OptionsError, PlanFacts, PositiveWeights, TrainOptions, TrainPlan};
+pub use loss::Loss;
+pub(crate) use loss::{Criterion, Distortion};
+pub use options::{
+    Freeze, OptionsError, POSITIVE_WEIGHT_CAP, PlanFacts, PositiveWeights, TrainOptions, TrainPlan,
+};
 pub use schedule::Schedule;
 
 use resume::{Checkpoint, Progress};
@@ -83,9 +87,9 @@ pub struct StepReport {
 pub struct EpochReport {
     /// The epoch, from 1.
     pub epoch: u32,
-    /// Mean loss of the training cells, with dropout and weights as trained.
+    /// Mean loss of the training cells, with dropout, and with the loss and the weights as trained.
     pub train_loss: f64,
-    /// Mean loss of the known dev cells, unweighted; `None` where none is known.
+    /// Mean cross-entropy of the known dev cells, unweighted; `None` where none is known.
     pub dev_loss: Option<f64>,
     /// Mean over the labels with both values in dev; `None` where there is none.
     pub dev_macro_average_precision: Option<f64>,
@@ -176,7 +180,13 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     let (dev, tuning) = run.decide(&job.options.decisions, observer)?;
     let text_column = &job.table.text_column;
     let decisions = tuning.as_ref().map(|tuning| tuning.decisions.clone());
-    let stored = Stored::new(&parts.labels, text_column, run.shifts, &run.plan, decisions);
+    let stored = Stored::new(
+        &parts.labels,
+        text_column,
+        (run.shifts, run.distortion),
+        &run.plan,
+        decisions,
+    );
     let records = write::Records {
         epochs: &run.progress.epochs,
         tuning: tuning.as_ref(),
@@ -238,8 +248,10 @@ pub(crate) struct Run<'a> {
     parts: &'a Parts<'a>,
     train_rows: TokenRows,
     dev_rows: TokenRows,
-    /// `ln w` of each label: what the weights of the loss add to its log-odds.
+    /// What the loss adds to each label's log-odds, and what the output bias is rid of for saving.
     shifts: Vec<f32>,
+    /// What the loss does to chances besides.
+    distortion: Distortion,
     progress: Progress,
 }
 
@@ -272,9 +284,11 @@ impl<'a> Run<'a> {
         if let Some(note) = precision::precision_note(plan.precision, job.cpu.isa()) {
             observer.note(&note);
         }
+        let distortion = plan.distortion(&parts.train.cells, parts.labels.len());
         Ok(Self {
-            encoder: start::encoder(job, &origin.folder, &plan, parts, observer)?,
+            encoder: start::encoder(job, &origin.folder, &plan, parts, &distortion, observer)?,
             shifts: plan.shifts(parts.labels.len()),
+            distortion,
             plan,
             parts,
             train_rows,
@@ -370,7 +384,7 @@ impl<'a> Run<'a> {
         micro_batches: &[Vec<usize>],
         known: usize,
     ) -> Result<f64, Error> {
-        let weights = self.plan.positive_weights.as_deref();
+        let criterion = self.plan.criterion();
         let scale = 1.0 / known.max(1) as f32;
         let mut loss_sum = 0.0;
         for (micro_batch, rows) in micro_batches.iter().enumerate() {
@@ -381,21 +395,23 @@ impl<'a> Run<'a> {
                 micro_batch: micro_batch as u64,
             };
             let cells = self.parts.train.cells_of(rows);
-            loss_sum += learn(&mut self.encoder, &batch, seed, &cells, weights, scale)?;
+            loss_sum += learn(&mut self.encoder, &batch, seed, &cells, criterion, scale)?;
         }
         let norm = self.encoder.step(&self.plan.step(step));
         // The optimizer makes no step with such a gradient; what is left to say is why.
         Ok(if norm.is_finite() { loss_sum } else { norm })
     }
 
-    /// The dev rows through the network as it would be saved, without decisions of its own.
+    /// The dev rows through the network as it would be saved, what the loss does to chances undone,
+    /// without decisions of its own.
     fn evaluate_dev(&mut self) -> Result<Evaluation, Error> {
         let trained = self.encoder.output_bias().to_vec();
         self.encoder
             .set_output_bias(&write::saved_bias(&trained, &self.shifts));
         let logits = forward(&self.encoder, &self.dev_rows);
         self.encoder.set_output_bias(&trained);
-        Ok(self.evaluate_at(&logits?, &vec![THRESHOLD; self.parts.labels.len()]))
+        let thresholds = vec![THRESHOLD; self.parts.labels.len()];
+        Ok(self.evaluate_at(&self.distortion.undo(&logits?), &thresholds))
     }
 
     /// Compares `logits` of the dev rows with their cells.
@@ -428,6 +444,7 @@ impl<'a> Run<'a> {
         observer: &mut dyn Observer,
     ) -> Result<(Evaluation, Option<Tuning>), Error> {
         let logits = forward(&self.encoder, &self.dev_rows)?;
+        let logits = self.distortion.undo(&logits);
         let (labels, cells) = (&self.parts.labels, &self.parts.dev.cells);
         let plain = self.evaluate_at(&logits, &vec![THRESHOLD; labels.len()]);
         if let Some(advice) = guard::collapse(&plain, cells, self.plan.pooling) {
@@ -470,29 +487,21 @@ pub(crate) fn learn(
     batch: &TokenBatch,
     dropout: DropoutSeed,
     cells: &[Cell],
-    weights: Option<&[f32]>,
+    criterion: Criterion<'_>,
     scale: f32,
 ) -> Result<f64, Error> {
     let values = encoder.forward_train(batch, Some(dropout))?;
     let logits = Logits::new(values, encoder.n_labels());
     let mut d_logits = vec![0.0; cells.len()];
     let time = encoder.cpu().record(Work::Loss);
-    loss::bce_gradient(&logits, cells, weights, scale, &mut d_logits);
-    let loss_sum = loss::bce_with_logits(&logits, cells, weights).0;
+    criterion.gradient(&logits, cells, scale, &mut d_logits);
+    let loss_sum = criterion.sum(&logits, cells).0;
     drop(time);
     encoder.backward(&d_logits);
     Ok(loss_sum)
 }
 
 impl TrainPlan {
-    /// `ln w` of each label: how far the weights of the loss push its log-odds up.
-    fn shifts(&self, n_labels: usize) -> Vec<f32> {
-        match &self.positive_weights {
-            Some(weights) => weights.iter().map(|weight| weight.ln()).collect(),
-            None => vec![0.0; n_labels],
-        }
-    }
-
     /// The optimizer's settings at update `step`, from 1.
     fn step(&self, step: u64) -> StepPlan {
         // Transformers counts the updates already made.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use multihot::{
-    BatchSize, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, LoadOptions, Observer,
-    Pooling, PredictOptions, ReadOptions, Silent, Source, StepReport, Table, TrainJob,
+    BatchSize, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, LoadOptions, Loss,
+    Observer, Pooling, PredictOptions, ReadOptions, Silent, Source, StepReport, Table, TrainJob,
     TrainOptions, TrainPlan, TrainPrecision, TrainSummary,
 };
 use serde_json::Value;
@@ -340,6 +340,38 @@ fn a_resumed_training_keeps_its_number_type() {
             "{precision:?}"
         );
     }
+}
+
+#[test]
+fn a_resumed_training_keeps_its_loss() {
+    let bench = Bench::new();
+    let focal = |gamma, label_smoothing| TrainOptions {
+        loss: Loss::Focal { gamma },
+        label_smoothing,
+        ..options(2)
+    };
+    let same = focal(2.0, 0.1);
+    bench.train("whole", &same, false, &mut Silent).unwrap();
+    let mut scribe = Scribe {
+        stop_after: Some(11),
+        ..Scribe::default()
+    };
+    bench.train("model", &same, false, &mut scribe).unwrap();
+    let cases = [
+        (
+            focal(1.0, 0.1),
+            "another `loss` ({\"focal\":{\"gamma\":2.0}}; now",
+        ),
+        (focal(2.0, 0.0), "another `label_smoothing` (0.1"),
+    ];
+    for (other, part) in cases {
+        let error = bench.train("model", &other, true, &mut Silent);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+    let summary = bench.train("model", &same, true, &mut Silent).unwrap();
+    assert_eq!(summary.epochs.len(), 2);
+    assert!(bench.weights("model") == bench.weights("whole"));
 }
 
 #[test]

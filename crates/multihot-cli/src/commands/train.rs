@@ -1,15 +1,13 @@
 //! `multihot train`.
 
-use std::collections::BTreeMap;
+mod loss;
+
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use multihot::{
-    BatchSize, PositiveWeights, ReadOptions, Source, Table, TrainJob, TrainOptions, TrainSummary,
-};
+use multihot::{BatchSize, ReadOptions, Source, Table, TrainJob, TrainOptions, TrainSummary};
 
 use super::{cpu, print_json};
 use crate::args::TrainArgs;
@@ -91,26 +89,12 @@ fn options(args: &TrainArgs) -> Result<TrainOptions> {
         layer_decay: args.layer_decay,
         freeze: args.freeze.unwrap_or_default(),
         patience: args.patience,
-        positive_weights: args
-            .pos_weight
-            .as_deref()
-            .map(positive_weights)
-            .transpose()?,
+        loss: loss::loss(&args.loss)?,
+        label_smoothing: args.loss.label_smoothing,
+        positive_weights: loss::positive_weights(&args.loss)?,
         pooling: args.pooling.map(Into::into),
         decisions: args.decisions.options(args.seed),
     })
-}
-
-/// `auto`, or the weights in a JSON file.
-fn positive_weights(text: &str) -> Result<PositiveWeights> {
-    if text == "auto" {
-        return Ok(PositiveWeights::Auto);
-    }
-    let content = std::fs::read_to_string(Path::new(text))
-        .with_context(|| format!("{text}: cannot read the weights of `--pos-weight`"))?;
-    let weights: BTreeMap<String, f32> = serde_json::from_str(&content)
-        .with_context(|| format!("{text}: expected a JSON object like {{\"sports\": 3.5}}"))?;
-    Ok(PositiveWeights::ByLabel(weights))
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program at once.

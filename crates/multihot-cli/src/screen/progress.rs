@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use multihot::{EpochReport, Observer, StepReport, TrainPlan};
+use multihot::{EpochReport, Loss, Observer, StepReport, TrainPlan};
 
 use super::say;
 
@@ -68,13 +68,25 @@ impl TrainScreen {
     }
 }
 
+/// What is to be said of the loss where it is not the plain one.
+fn loss(plan: &TrainPlan) -> String {
+    let mut said = String::new();
+    if plan.loss != Loss::default() {
+        said += &format!("; {}", plan.loss);
+    }
+    if plan.label_smoothing != 0.0 {
+        said += &format!("; label smoothing {}", plan.label_smoothing);
+    }
+    said
+}
+
 impl Observer for TrainScreen {
     fn note(&mut self, note: &str) {
         self.line(&format!("note: {note}"));
     }
 
     fn plan(&mut self, plan: &TrainPlan) {
-        self.line(&format!(
+        self.line(&(format!(
             "{} epoch{}, {} updates; learning rate {:.2e}, head {:.2e}; rows up to {} tokens; {}; seed {}",
             plan.epochs,
             if plan.epochs == 1 { "" } else { "s" },
@@ -84,7 +96,7 @@ impl Observer for TrainScreen {
             plan.max_length,
             plan.precision.name(),
             plan.seed
-        ));
+        ) + &loss(plan)));
         if std::io::stderr().is_terminal() {
             let style = ProgressStyle::with_template("{prefix}  [{bar:30}] {pos}/{len}  {msg}")
                 .expect("the template is well-formed")

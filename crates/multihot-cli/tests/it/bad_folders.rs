@@ -295,7 +295,13 @@ fn a_model_whose_answers_exclude_each_other_is_refused() {
 
 #[test]
 fn what_is_stored_under_our_key_is_checked() {
-    let cases: [(&str, Value, &str); 4] = [
+    let cases: [(&str, Value, &str); 6] = [
+        (
+            "distortion",
+            json!({"bent": {"loss": "bce", "label_smoothing": 0.1, "labels": []}}),
+            "`distortion` has 0 labels; expected 3",
+        ),
+        ("distortion", json!("crooked"), "unknown variant `crooked`"),
         (
             "version",
             json!(99),

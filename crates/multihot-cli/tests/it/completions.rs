@@ -34,6 +34,8 @@ fn help_says_what_each_command_takes() {
                 "--out <MODEL>",
                 "--batch-tokens",
                 "--precision",
+                "--loss",
+                "--label-smoothing",
                 "--pos-weight",
                 "--resume",
             ],

@@ -281,6 +281,164 @@ fn weights_of_the_yes_side_are_taken_out_of_the_saved_bias() {
 }
 
 #[test]
+fn every_loss_starts_at_the_base_rates_and_answers_chances() {
+    let place = Place::new();
+    let logits_and_chances = |out: &str, more: &[&str]| {
+        let run = place
+            .train(&reviews(), out, &[&STANDSTILL, more].concat())
+            .succeeds();
+        let table = text(&reviews());
+        let args = ["predict", out, &table, "--logits", "--format", "jsonl"];
+        let first = place.run(&args).succeeds();
+        let first: Value = serde_json::from_str(first.stdout.lines().next().unwrap()).unwrap();
+        let numbers = |key: &str| -> Vec<f64> {
+            let numbers = first[key].as_object().unwrap().values();
+            numbers.map(|number| number.as_f64().unwrap()).collect()
+        };
+        (run.stderr, numbers("logits"), numbers("probabilities"))
+    };
+    let far = |a: &[f64], b: &[f64]| {
+        let distances = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+        distances.fold(0.0, f64::max)
+    };
+    let (plan, plain_logits, expected) = logits_and_chances("plain", &[]);
+    assert!(
+        plan.contains("seed 0\n"),
+        "nothing on the plain loss: {plan}"
+    );
+
+    let cases: [(&[&str], &str); 5] = [
+        (&["--loss", "focal"], "; focal loss (gamma 2)\n"),
+        (
+            &[
+                "--loss",
+                "focal",
+                "--focal-gamma",
+                "1",
+                "--pos-weight",
+                "auto",
+            ],
+            "; focal loss (gamma 1)\n",
+        ),
+        (
+            &["--loss", "asl"],
+            "; asymmetric loss (gamma 0 for yes, 4 for no; clip 0.05)\n",
+        ),
+        (
+            &[
+                "--loss",
+                "asl",
+                "--asl-gamma-pos",
+                "1",
+                "--label-smoothing",
+                "0.1",
+            ],
+            "; asymmetric loss (gamma 1 for yes, 4 for no; clip 0.05); label smoothing 0.1\n",
+        ),
+        (
+            &["--label-smoothing", "0.2", "--pos-weight", "auto"],
+            "; label smoothing 0.2\n",
+        ),
+    ];
+    for (index, (options, part)) in cases.into_iter().enumerate() {
+        let (plan, logits, chances) = logits_and_chances(&format!("model{index}"), options);
+        assert!(plan.contains(part), "`{part}` is not in: {plan}");
+        // The output weights add a little to the bias, which each loss bends in its own way.
+        assert!(
+            far(&chances, &expected) < 0.03,
+            "{options:?}: {chances:?}, {expected:?}"
+        );
+        assert!(
+            far(&logits, &plain_logits) > 0.05,
+            "{options:?}: the network's own outputs stay what they are"
+        );
+    }
+}
+
+#[test]
+fn weights_of_the_yes_side_have_the_cap_that_is_asked_for() {
+    let place = Place::new();
+    let mut rows = String::from("text,rare\n");
+    for row in 0..120 {
+        rows += &format!("text number {row},{}\n", u8::from(row % 30 == 0));
+    }
+    let table = place.file("rare.csv", &rows);
+    let weight = |out: &str, more: &[&str]| {
+        place
+            .train(
+                &table,
+                out,
+                &[&STANDSTILL[..], &["--pos-weight", "auto"][..], more].concat(),
+            )
+            .succeeds();
+        config(&place.path(out))["multihot"]["plan"]["positive_weights"][0]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(weight("free", &[]) > 4.0);
+    assert_eq!(weight("capped", &["--pos-weight-cap", "2.5"]), 2.5);
+}
+
+#[test]
+fn a_model_that_a_bent_loss_trained_is_its_own_dev_figures() {
+    let place = Place::new();
+    let dev = text(&reviews());
+    for (out, loss) in [("focal", "focal"), ("asl", "asl")] {
+        // A calibration of logits that are nearly all alike rounds some of them to one.
+        let mut options = vec!["--dev", &dev, "--loss", loss, "--epochs", "2", "--json"];
+        options.extend(["--calibration", "none"]);
+        let told = place.train(&reviews(), out, &options).succeeds().json();
+        let args = ["evaluate", out, &dev, "--json", "--precision", "auto"];
+        let found = place.run(&args).figures();
+        assert_eq!(found, told["dev"], "{loss}");
+        let args = ["evaluate", out, &dev, "--compare-precisions"];
+        let shown = place.run(&args).succeeds().stdout;
+        assert!(!shown.is_empty(), "{loss}");
+
+        // Without what undoes it, the sigmoids are other numbers.
+        let mut changed = config(&place.path(out));
+        let distortion = changed["multihot"].as_object_mut().unwrap();
+        distortion.remove("distortion").expect("it is there");
+        place.file(&format!("{out}/config.json"), changed.to_string());
+        let bare = place.run(&["evaluate", out, &dev, "--json", "--precision", "auto"]);
+        let (bare, right) = (bare.figures(), &found);
+        assert_ne!(bare["log_loss"], right["log_loss"], "{loss}");
+        let rank = |figures: &Value| figures["macro"]["roc_auc"].as_f64().unwrap();
+        assert!(
+            (rank(&bare) - rank(right)).abs() < 1e-6,
+            "{loss}: the order stays"
+        );
+    }
+}
+
+#[test]
+fn a_folder_from_before_there_was_a_choice_of_loss_still_answers_and_trains_on() {
+    let place = Place::new();
+    let model = place.copy(trained(), "old");
+    let mut old = config(&model);
+    let stored = old["multihot"].as_object_mut().unwrap();
+    stored.remove("distortion").expect("a new folder has it");
+    let plan = stored["plan"].as_object_mut().unwrap();
+    for key in ["loss", "label_smoothing"] {
+        plan.remove(key).expect("a new plan has it");
+    }
+    place.file("old/config.json", old.to_string());
+    let table = text(&reviews());
+    let predict = |model: &str| place.run(&["predict", model, &table]).succeeds().stdout;
+    assert_eq!(predict("old"), predict(&text(trained())));
+
+    let on = |out: &str, more: &[&str]| {
+        let more = [&STANDSTILL, more].concat();
+        place
+            .run(&train_args(&reviews(), &model, out, &more))
+            .succeeds()
+    };
+    let same = on("same", &[]);
+    assert!(!same.stderr.contains("the loss differs"), "{}", same.stderr);
+    on("other", &["--loss", "focal"]).says(&["note: the loss differs from the one"]);
+}
+
+#[test]
 fn weights_for_no_label_of_the_table_are_refused() {
     let place = Place::new();
     let cases = [

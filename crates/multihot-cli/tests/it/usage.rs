@@ -110,7 +110,31 @@ fn options_that_do_not_exist_or_do_not_go_together_are_named() {
 #[test]
 fn a_value_out_of_range_is_named_with_the_range() {
     let place = Place::new();
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 17] = [
+        (
+            &["--loss", "focal", "--focal-gamma", "11"],
+            "`--focal-gamma` is 11; expected 0 to 10",
+        ),
+        (
+            &["--loss", "asl", "--asl-gamma-pos", "NaN"],
+            "`--asl-gamma-pos` is NaN; expected 0 to 10",
+        ),
+        (
+            &["--loss", "asl", "--asl-gamma-neg=-1"],
+            "`--asl-gamma-neg` is -1; expected 0 to 10",
+        ),
+        (
+            &["--loss", "asl", "--asl-clip", "0.6"],
+            "`--asl-clip` is 0.6; expected 0 to 0.5",
+        ),
+        (
+            &["--label-smoothing", "1"],
+            "`--label-smoothing` is 1; expected 0 to 0.5",
+        ),
+        (
+            &["--pos-weight", "auto", "--pos-weight-cap", "0.5"],
+            "`--pos-weight-cap` is 0.5; expected 1 to 1000000",
+        ),
         (&["--epochs", "0"], "`--epochs` is 0; expected at least 1"),
         (
             &["--max-length", "9999"],
@@ -173,4 +197,41 @@ fn every_instruction_set_that_is_there_gives_nearly_the_same() {
             .unwrap()
     };
     assert!((run(None) - run(Some("scalar"))).abs() < 1e-6);
+}
+
+#[test]
+fn an_option_of_another_loss_is_refused_and_not_passed_over() {
+    let place = Place::new();
+    place.file("weights.json", r#"{"sports": 3.5}"#);
+    let cases: [(&[&str], &str); 6] = [
+        (
+            &["--focal-gamma", "2"],
+            "`--focal-gamma` belongs to `--loss focal`; the loss is `bce`",
+        ),
+        (
+            &["--loss", "asl", "--focal-gamma", "2"],
+            "`--focal-gamma` belongs to `--loss focal`; the loss is `asl`",
+        ),
+        (
+            &["--loss", "focal", "--asl-clip", "0"],
+            "`--asl-clip` belongs to `--loss asl`; the loss is `focal`",
+        ),
+        (
+            &["--asl-gamma-pos", "1"],
+            "`--asl-gamma-pos` belongs to `--loss asl`",
+        ),
+        (
+            &["--pos-weight-cap", "10"],
+            "`--pos-weight-cap` is a cap on the weights of `--pos-weight auto`",
+        ),
+        (
+            &["--pos-weight", "weights.json", "--pos-weight-cap", "10"],
+            "`--pos-weight-cap` is a cap on the weights of `--pos-weight auto`",
+        ),
+    ];
+    for (options, part) in cases {
+        let run = place.train(&reviews(), "model", options);
+        assert_is_wrong_usage(run, &[part, "hint: pass `--"]);
+    }
+    assert_eq!(place.names(), ["weights.json"]);
 }

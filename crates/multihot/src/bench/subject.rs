@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::stored::Stored;
-use crate::train::learn;
+use crate::train::{Criterion, learn};
 
 /// Labels of an encoder that has no head yet.
 const LABELS: usize = 10;
@@ -108,7 +108,8 @@ impl Subject {
             micro_batch: 0,
         };
         let scale = 1.0 / n_cells as f32;
-        learn(&mut self.encoder, batch, dropout, &cells, None, scale)?;
+        let criterion = Criterion::default();
+        learn(&mut self.encoder, batch, dropout, &cells, criterion, scale)?;
         self.encoder.step(&step_plan(self.step));
         Ok(())
     }

@@ -1,60 +1,213 @@
-//! Binary cross-entropy on logits, its gradient, and what it says about a start.
+//! What a training makes smaller: the loss on logits, its gradient, and what it says about a start.
+//!
+//! `cell.rs` has what one cell costs, `distortion.rs` what the loss does to chances.
+
+mod cell;
+mod distortion;
+
+use std::fmt;
 
 use multihot_table::Cell;
+use serde::{Deserialize, Serialize};
 
-use crate::scores::{Logits, sigmoid, softplus};
+use super::options::{OptionsError, within};
+use crate::scores::Logits;
 
-/// Sum of the binary cross-entropy of `logits` against the known `cells`, and how many are known.
-///
-/// Per score `z` and target `y` this is `max(z, 0) - z*y + ln(1 + e^-|z|)`, which is finite for
-/// every finite `z`; with a label's positive weight `w` it is `w*y*ln(1 + e^-z) + (1-y)*ln(1 + e^z)`.
-/// It stays a sum because the divisor is the known cells of the whole effective batch.
-pub(crate) fn bce_with_logits(
-    logits: &Logits,
-    cells: &[Cell],
-    positive_weights: Option<&[f32]>,
-) -> (f64, usize) {
-    check_shape(logits, cells, positive_weights);
-    let mut sum = 0.0;
-    let mut known = 0;
-    for (i, (&logit, &cell)) in logits.values().iter().zip(cells).enumerate() {
-        let logit = f64::from(logit);
-        sum += match cell {
-            Cell::Yes => weight(positive_weights, i % logits.n_labels()) * softplus(-logit),
-            Cell::No => softplus(logit),
-            Cell::Unknown => continue,
-        };
-        known += 1;
-    }
-    (sum, known)
+pub(crate) use distortion::Distortion;
+
+/// What a cell costs at a chance `q` of yes. See `docs/multi-label.md` for when to take which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Loss {
+    /// Binary cross-entropy: `-ln` of the chance of the right answer.
+    #[default]
+    Bce,
+    /// Focal loss (arXiv:1708.02002): that times `(1 - chance of the right answer)^gamma`.
+    Focal {
+        /// How much cells that are nearly right are passed over; 0 is cross-entropy.
+        gamma: f32,
+    },
+    /// Asymmetric loss (arXiv:2009.14119): a yes costs `(1 - q)^gamma_positive * -ln(q)`, a no
+    /// `r^gamma_negative * -ln(1 - r)` with `r = max(q - clip, 0)`.
+    Asymmetric {
+        /// How much yes cells that are nearly right are passed over.
+        gamma_positive: f32,
+        /// How much no cells that are nearly right are passed over.
+        gamma_negative: f32,
+        /// The chance of yes up to which a no costs nothing.
+        clip: f32,
+    },
 }
 
-/// Gradient of `scale` times the sum of [`bce_with_logits`]; an unknown cell has 0.
-///
-/// `scale` is one over the known cells of the whole effective batch, all its parts together.
-pub(crate) fn bce_gradient(
-    logits: &Logits,
-    cells: &[Cell],
-    positive_weights: Option<&[f32]>,
-    scale: f32,
-    d_logits: &mut [f32],
-) {
-    check_shape(logits, cells, positive_weights);
-    assert_eq!(
-        d_logits.len(),
-        cells.len(),
-        "loss: `d_logits` and `cells` differ in length"
-    );
-    let scores = logits.values().iter().zip(cells).zip(d_logits).enumerate();
-    for (i, ((&logit, &cell), d_logit)) in scores {
-        let logit = f64::from(logit);
-        let slope = match cell {
-            // Not `sigmoid(z) - 1`, which cancels to 0 for a far logit.
-            Cell::Yes => -weight(positive_weights, i % logits.n_labels()) * sigmoid(-logit),
-            Cell::No => sigmoid(logit),
-            Cell::Unknown => 0.0,
+/// The numbers of a [`Loss`], whichever it is.
+#[derive(Clone, Copy)]
+struct Terms {
+    gamma_positive: f64,
+    gamma_negative: f64,
+    clip: f64,
+}
+
+impl Loss {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot be used.
+    pub(crate) fn check(self) -> Result<(), OptionsError> {
+        match self {
+            Loss::Bce => Ok(()),
+            Loss::Focal { gamma } => within("--focal-gamma", gamma, 0.0..=10.0),
+            Loss::Asymmetric {
+                gamma_positive,
+                gamma_negative,
+                clip,
+            } => {
+                within("--asl-gamma-pos", gamma_positive, 0.0..=10.0)?;
+                within("--asl-gamma-neg", gamma_negative, 0.0..=10.0)?;
+                within("--asl-clip", clip, 0.0..=0.5)
+            }
+        }
+    }
+
+    fn terms(self) -> Terms {
+        let (gamma_positive, gamma_negative, clip) = match self {
+            Loss::Bce => (0.0, 0.0, 0.0),
+            Loss::Focal { gamma } => (gamma, gamma, 0.0),
+            Loss::Asymmetric {
+                gamma_positive,
+                gamma_negative,
+                clip,
+            } => (gamma_positive, gamma_negative, clip),
         };
-        *d_logit = (f64::from(scale) * slope) as f32;
+        Terms {
+            gamma_positive: gamma_positive.into(),
+            gamma_negative: gamma_negative.into(),
+            clip: clip.into(),
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Loss::Bce => write!(f, "cross-entropy"),
+            Loss::Focal { gamma } => write!(f, "focal loss (gamma {gamma})"),
+            Loss::Asymmetric {
+                gamma_positive,
+                gamma_negative,
+                clip,
+            } => write!(
+                f,
+                "asymmetric loss (gamma {gamma_positive} for yes, {gamma_negative} for no; clip {clip})"
+            ),
+        }
+    }
+}
+
+/// The loss of a training with all that changes it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Criterion<'a> {
+    pub(super) loss: Loss,
+    /// `a`: a yes counts as `1 - a/2` of a yes and `a/2` of a no, and a no the other way round.
+    pub(super) label_smoothing: f32,
+    /// What the yes side of each label counts; 1 where there are none.
+    pub(super) positive_weights: Option<&'a [f32]>,
+}
+
+impl Criterion<'_> {
+    /// Sum of what `logits` cost against the known `cells`, and how many are known.
+    ///
+    /// A cell with the share `y` of a yes costs `w·y·yes_cost + (1-y)·no_cost`, which is finite for
+    /// every finite logit; with cross-entropy that is `w·y·ln(1 + e^-z) + (1-y)·ln(1 + e^z)`.
+    /// It stays a sum because the divisor is the known cells of the whole effective batch.
+    pub(crate) fn sum(&self, logits: &Logits, cells: &[Cell]) -> (f64, usize) {
+        self.check_shape(logits, cells);
+        let (mut sum, mut known) = (0.0, 0);
+        for (i, (&logit, &cell)) in logits.values().iter().zip(cells).enumerate() {
+            let Some(sides) = self.sides(i % logits.n_labels(), cell) else {
+                continue;
+            };
+            let logit = f64::from(logit);
+            sum += sides.of(|| self.loss.yes_cost(logit), || self.loss.no_cost(logit));
+            known += 1;
+        }
+        (sum, known)
+    }
+
+    /// Gradient of `scale` times [`Criterion::sum`]; an unknown cell has 0.
+    ///
+    /// `scale` is one over the known cells of the whole effective batch, all its parts together.
+    pub(crate) fn gradient(
+        &self,
+        logits: &Logits,
+        cells: &[Cell],
+        scale: f32,
+        d_logits: &mut [f32],
+    ) {
+        self.check_shape(logits, cells);
+        assert_eq!(
+            d_logits.len(),
+            cells.len(),
+            "loss: `d_logits` and `cells` differ in length"
+        );
+        let scores = logits.values().iter().zip(cells).zip(d_logits).enumerate();
+        for (i, ((&logit, &cell), d_logit)) in scores {
+            let logit = f64::from(logit);
+            let slope = self
+                .sides(i % logits.n_labels(), cell)
+                .map_or(0.0, |sides| {
+                    sides.of(|| self.loss.yes_slope(logit), || self.loss.no_slope(logit))
+                });
+            *d_logit = (f64::from(scale) * slope) as f32;
+        }
+    }
+
+    /// What each side of a known `cell` counts.
+    fn sides(&self, label: usize, cell: Cell) -> Option<Sides> {
+        let half = f64::from(self.label_smoothing) / 2.0;
+        let yes = match cell {
+            Cell::Yes => 1.0 - half,
+            Cell::No => half,
+            Cell::Unknown => return None,
+        };
+        Some(Sides {
+            yes: yes * weight(self.positive_weights, label),
+            no: 1.0 - yes,
+        })
+    }
+
+    fn check_shape(&self, logits: &Logits, cells: &[Cell]) {
+        assert_eq!(
+            logits.values().len(),
+            cells.len(),
+            "loss: logits and `cells` differ in length"
+        );
+        if let Some(weights) = self.positive_weights {
+            assert_eq!(
+                weights.len(),
+                logits.n_labels(),
+                "loss: not one positive weight for each label"
+            );
+        }
+    }
+}
+
+/// How much of a yes and how much of a no a cell is.
+struct Sides {
+    yes: f64,
+    no: f64,
+}
+
+impl Sides {
+    /// Adds the two up, and asks for none that counts nothing.
+    fn of(&self, yes: impl FnOnce() -> f64, no: impl FnOnce() -> f64) -> f64 {
+        let yes = if self.yes == 0.0 {
+            0.0
+        } else {
+            self.yes * yes()
+        };
+        let no = if self.no == 0.0 { 0.0 } else { self.no * no() };
+        yes + no
     }
 }
 
@@ -79,25 +232,30 @@ pub(crate) fn positive_weights_auto(
         .collect()
 }
 
-/// The output bias with which an untrained head answers each label's base rate:
-/// `ln((n⁺ + ½) / (n⁻ + ½)) + ln w`, finite for a label that is never or always true.
+/// The output bias with which an untrained head answers each label's base rate, as the loss would
+/// have it: the smoothed log-odds `ln((n⁺ + ½) / (n⁻ + ½))`, finite for a label that is never or
+/// always true, with what the loss does to them.
 ///
 /// A head that starts here spends no steps on learning how rare the labels are (the prior of
-/// RetinaNet, arXiv:1708.02002). Training with a positive weight shifts every logit by `ln w`.
+/// RetinaNet, arXiv:1708.02002). `shifts` are `ln w` of weights that no distortion knows of.
 pub(crate) fn base_rate_bias(
     cells: &[Cell],
     n_labels: usize,
-    positive_weights: Option<&[f32]>,
+    distortion: &Distortion,
+    shifts: &[f32],
 ) -> Vec<f32> {
-    let bias = |(label, (yes, no)): (usize, (usize, usize))| {
+    let counts = yes_and_no(cells, n_labels).into_iter().zip(shifts);
+    let bias = |(label, ((yes, no), shift)): (usize, ((usize, usize), &f32))| {
         let log_odds = ((yes as f64 + 0.5) / (no as f64 + 0.5)).ln();
-        (log_odds + weight(positive_weights, label).ln()) as f32
+        distortion.apply(label, log_odds as f32) + shift
     };
-    yes_and_no(cells, n_labels)
-        .into_iter()
-        .enumerate()
-        .map(bias)
-        .collect()
+    counts.enumerate().map(bias).collect()
+}
+
+/// How many cells of each label are known.
+pub(crate) fn known_cells(cells: &[Cell], n_labels: usize) -> Vec<usize> {
+    let counts = yes_and_no(cells, n_labels).into_iter();
+    counts.map(|(yes, no)| yes + no).collect()
 }
 
 fn weight(positive_weights: Option<&[f32]>, label: usize) -> f64 {
@@ -118,21 +276,6 @@ fn yes_and_no(cells: &[Cell], n_labels: usize) -> Vec<(usize, usize)> {
     counts
 }
 
-fn check_shape(logits: &Logits, cells: &[Cell], positive_weights: Option<&[f32]>) {
-    assert_eq!(
-        logits.values().len(),
-        cells.len(),
-        "loss: logits and `cells` differ in length"
-    );
-    if let Some(weights) = positive_weights {
-        assert_eq!(
-            weights.len(),
-            logits.n_labels(),
-            "loss: not one positive weight for each label"
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,19 +285,28 @@ mod tests {
         0.0, 1.0, -1.0, 17.0, -17.0, 110.0, -110.0, 1e4, -1e4, 0.37, -2.5,
     ];
 
+    fn weighted(weight: &f32) -> Criterion<'_> {
+        Criterion {
+            positive_weights: Some(std::slice::from_ref(weight)),
+            ..Criterion::default()
+        }
+    }
+
     fn loss(logit: f32, cell: Cell, weight: f32) -> f64 {
-        bce_with_logits(&Logits::new(vec![logit], 1), &[cell], Some(&[weight])).0
+        cost(weighted(&weight), logit, cell)
     }
 
     fn gradient(logit: f32, cell: Cell, weight: f32, scale: f32) -> f32 {
+        slope(weighted(&weight), logit, cell, scale)
+    }
+
+    fn cost(criterion: Criterion<'_>, logit: f32, cell: Cell) -> f64 {
+        criterion.sum(&Logits::new(vec![logit], 1), &[cell]).0
+    }
+
+    fn slope(criterion: Criterion<'_>, logit: f32, cell: Cell, scale: f32) -> f32 {
         let mut d_logits = [f32::NAN];
-        bce_gradient(
-            &Logits::new(vec![logit], 1),
-            &[cell],
-            Some(&[weight]),
-            scale,
-            &mut d_logits,
-        );
+        criterion.gradient(&Logits::new(vec![logit], 1), &[cell], scale, &mut d_logits);
         d_logits[0]
     }
 
@@ -256,13 +408,14 @@ mod tests {
     fn unknown_cells_cost_nothing() {
         let logits = Logits::new(vec![1.0, -2.0, f32::NAN, 4.0], 2);
         let cells = [Yes, No, Unknown, Unknown];
-        let (sum, known) = bce_with_logits(&logits, &cells, None);
+        let criterion = Criterion::default();
+        let (sum, known) = criterion.sum(&logits, &cells);
         assert_eq!(known, 2);
         assert_eq!(sum, loss(1.0, Yes, 1.0) + loss(-2.0, No, 1.0));
         let mut d_logits = [9.0; 4];
-        bce_gradient(&logits, &cells, None, 0.5, &mut d_logits);
+        criterion.gradient(&logits, &cells, 0.5, &mut d_logits);
         assert_eq!(d_logits[2..], [0.0, 0.0]);
-        assert_eq!(bce_with_logits(&logits, &[Unknown; 4], None), (0.0, 0));
+        assert_eq!(criterion.sum(&logits, &[Unknown; 4]), (0.0, 0));
     }
 
     #[test]
@@ -291,7 +444,8 @@ mod tests {
     #[test]
     fn bias_is_the_smoothed_log_odds() {
         let cells = [Yes, No, Unknown, No, No, No, No, No, Yes];
-        let bias = base_rate_bias(&cells, 3, None);
+        let shifts = [0.0, 4.0_f32.ln(), 0.5_f32.ln()];
+        let bias = base_rate_bias(&cells, 3, &Distortion::None, &[0.0; 3]);
         let expected = [(1.5_f32 / 2.5).ln(), (0.5_f32 / 3.5).ln(), 0.0];
         for (label, (actual, expected)) in bias.iter().zip(expected).enumerate() {
             assert!(
@@ -299,8 +453,146 @@ mod tests {
                 "label {label}: {actual} vs {expected}"
             );
         }
-        let shifted = base_rate_bias(&cells, 3, Some(&[1.0, 4.0, 0.5]));
+        let shifted = base_rate_bias(&cells, 3, &Distortion::None, &shifts);
         assert!((shifted[1] - bias[1] - 4.0_f32.ln()).abs() < 1e-6);
         assert!((shifted[2] - bias[2] - 0.5_f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_loss_is_that_of_pytorch() {
+        let golden = golden::read();
+        assert!(golden.cases.len() > 20, "{} cases", golden.cases.len());
+        for case in &golden.cases {
+            let criterion = case.criterion();
+            for (cell, side) in [(Yes, &case.yes), (No, &case.no)] {
+                for (i, &logit) in golden.logits.iter().enumerate() {
+                    let at = format!("{} at {logit} {cell:?}", case.name());
+                    let (actual, expected) = (cost(criterion, logit, cell), side.costs[i]);
+                    // Theirs loses digits in `1 - p`, up to 1e-16 of the factor's own size.
+                    let bound = 1e-11 * expected + 1e-14;
+                    assert!(
+                        (actual - expected).abs() <= bound,
+                        "{at}: {actual} vs {expected}"
+                    );
+                    let actual = f64::from(slope(criterion, logit, cell, 1.0));
+                    let expected = side.slopes[i];
+                    // Ours is rounded to f32.
+                    let bound = 1e-7 * expected.abs() + 1e-14;
+                    assert!(
+                        (actual - expected).abs() <= bound,
+                        "{at}: {actual} vs {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn smoothing_moves_a_cell_toward_even_odds() {
+        let smooth = |label_smoothing| Criterion {
+            label_smoothing,
+            ..Criterion::default()
+        };
+        for logit in LOGITS {
+            let (yes, no) = (loss(logit, Yes, 1.0), loss(logit, No, 1.0));
+            let actual = cost(smooth(0.25), logit, Yes);
+            assert!(
+                (actual - (0.875 * yes + 0.125 * no)).abs() <= 1e-12 * actual,
+                "{logit}"
+            );
+            let actual = cost(smooth(0.25), logit, No);
+            assert!(
+                (actual - (0.125 * yes + 0.875 * no)).abs() <= 1e-12 * actual,
+                "{logit}"
+            );
+            assert_eq!(cost(smooth(0.25), logit, Unknown), 0.0, "{logit}");
+        }
+        let balanced = slope(smooth(0.25), 7f32.ln(), Yes, 1.0);
+        assert!(
+            balanced.abs() < 1e-7,
+            "at 7 to 1 there is nothing to learn: {balanced}"
+        );
+    }
+
+    #[test]
+    fn a_start_is_where_the_loss_wants_the_base_rate() {
+        // One yes in five, smoothed to 2.5 in 11.
+        let cells = [[Yes; 2].as_slice(), &[No; 8], &[Unknown; 3]].concat();
+        let (yes, no) = (2.5 / 11.0, 8.5 / 11.0);
+        for case in golden::read().cases {
+            let known = known_cells(&cells, 1);
+            assert_eq!(known, [10]);
+            let start = base_rate_bias(&cells, 1, &case.distortion(known[0]), &[0.0]);
+            let criterion = case.criterion();
+            let pull = |side| f64::from(slope(criterion, start[0], side, 1.0));
+            let pulls = (yes * pull(Yes), no * pull(No));
+            assert!(
+                (pulls.0 + pulls.1).abs() <= 1e-5 * pulls.1.abs(),
+                "{}: {pulls:?} at {start:?}",
+                case.name()
+            );
+        }
+    }
+}
+
+/// What `tools/reference/losses.py` found with PyTorch.
+#[cfg(test)]
+mod golden {
+    use serde::Deserialize;
+
+    use super::{Criterion, Distortion, Loss};
+
+    #[derive(Deserialize)]
+    pub(super) struct Golden {
+        pub(super) logits: Vec<f32>,
+        pub(super) chances: Vec<f64>,
+        pub(super) cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    pub(super) struct Case {
+        pub(super) loss: Loss,
+        pub(super) label_smoothing: f32,
+        pub(super) weight: f32,
+        pub(super) yes: Side,
+        pub(super) no: Side,
+        /// For each chance the logit of least cost, `None` where that is infinite.
+        pub(super) optima: Vec<Option<f32>>,
+    }
+
+    /// What a cell that says so costs at each logit.
+    #[derive(Deserialize)]
+    pub(super) struct Side {
+        pub(super) costs: Vec<f64>,
+        pub(super) slopes: Vec<f64>,
+    }
+
+    pub(super) fn read() -> Golden {
+        let text = include_str!("../../tests/golden/losses.json");
+        serde_json::from_str(text).expect("the file is as the script writes it")
+    }
+
+    impl Case {
+        pub(super) fn name(&self) -> String {
+            format!(
+                "{}, smoothing {}, weight {}",
+                self.loss, self.label_smoothing, self.weight
+            )
+        }
+
+        /// The loss of one label.
+        pub(super) fn criterion(&self) -> Criterion<'_> {
+            Criterion {
+                loss: self.loss,
+                label_smoothing: self.label_smoothing,
+                positive_weights: Some(std::slice::from_ref(&self.weight)),
+            }
+        }
+
+        /// What it does to a label with so many known cells.
+        pub(super) fn distortion(&self, known: usize) -> Distortion {
+            let log_weights = [self.weight.ln()];
+            Distortion::new(self.loss, self.label_smoothing, &log_weights, &[known])
+        }
     }
 }

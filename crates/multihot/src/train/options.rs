@@ -1,9 +1,11 @@
 //! What a person may choose about a training, and the same choices worked out for one table.
 
 use multihot_checkpoint::Pooling;
+use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::batches::{self, BatchSize};
+use super::loss::{Criterion, Distortion, Loss, known_cells};
 use super::schedule::Schedule;
 use crate::decisions::TuneOptions;
 use crate::precision::{Precision, PrecisionName, TrainPrecision};
@@ -31,12 +33,18 @@ pub enum Freeze {
     Encoder,
 }
 
+/// Largest weight of the yes side that [`PositiveWeights::Auto`] gives where nobody says otherwise.
+pub const POSITIVE_WEIGHT_CAP: f32 = 20.0;
+
 /// Weights of the yes side of the loss, which make up for rare labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PositiveWeights {
-    /// `min(20, sqrt(no / yes))` per label, counted on the training rows.
-    Auto,
+    /// `min(cap, sqrt(no / yes))` per label, counted on the training rows.
+    Auto {
+        /// The largest weight.
+        cap: f32,
+    },
     /// These weights, by label name; a label that is not named has weight 1.
     ByLabel(std::collections::BTreeMap<String, f32>),
 }
@@ -80,6 +88,11 @@ pub struct TrainOptions {
     pub freeze: Freeze,
     /// Epochs without a better dev figure after which training ends.
     pub patience: Option<u32>,
+    /// What a cell costs.
+    pub loss: Loss,
+    /// How far each answer is moved toward even odds in training: with `a`, a yes is taken for
+    /// `1 - a/2` and a no for `a/2`.
+    pub label_smoothing: f32,
     /// Weights of the yes side of the loss.
     pub positive_weights: Option<PositiveWeights>,
     /// How a row's tokens become one vector. Default: as a model whose training goes on, else `Cls`.
@@ -107,6 +120,8 @@ impl Default for TrainOptions {
             layer_decay: 1.0,
             freeze: Freeze::None,
             patience: None,
+            loss: Loss::Bce,
+            label_smoothing: 0.0,
             positive_weights: None,
             pooling: None,
             decisions: TuneOptions::default(),
@@ -184,6 +199,12 @@ pub struct TrainPlan {
     pub freeze: Freeze,
     /// Epochs without a better dev figure after which training ends.
     pub patience: Option<u32>,
+    /// What a cell costs. A plan from before there was a choice has cross-entropy.
+    #[serde(default)]
+    pub loss: Loss,
+    /// How far each answer is moved toward even odds.
+    #[serde(default)]
+    pub label_smoothing: f32,
     /// Weight of the yes side of each label's loss.
     pub positive_weights: Option<Vec<f32>>,
     /// How a row's tokens become one vector.
@@ -235,7 +256,13 @@ impl TrainOptions {
         within("--weight-decay", self.weight_decay, 0.0..=1.0)?;
         within("--warmup-share", self.warmup_share, 0.0..=1.0)?;
         within("--layer-decay", self.layer_decay, 0.01..=1.0)?;
-        within("--clip", self.clip.unwrap_or(1.0), 1e-6..=1e6)
+        within("--clip", self.clip.unwrap_or(1.0), 1e-6..=1e6)?;
+        self.loss.check()?;
+        within("--label-smoothing", self.label_smoothing, 0.0..=0.5)?;
+        match self.positive_weights {
+            Some(PositiveWeights::Auto { cap }) => within("--pos-weight-cap", cap, 1.0..=1e6),
+            _ => Ok(()),
+        }
     }
 
     /// Lays the options out for one encoder and one table.
@@ -277,6 +304,8 @@ impl TrainOptions {
             layer_decay: self.layer_decay,
             freeze: self.freeze,
             patience: self.patience,
+            loss: self.loss,
+            label_smoothing: self.label_smoothing,
             positive_weights: facts.positive_weights,
             pooling: self.pooling.or(facts.pooling).unwrap_or(Pooling::Cls),
         })
@@ -288,6 +317,44 @@ impl TrainOptions {
             .map(|epoch| batches::batches(lengths, self.batch, self.seed, epoch).len())
             .map(|batches| batches.div_ceil(self.accumulation) as u64)
             .sum()
+    }
+}
+
+impl TrainPlan {
+    /// The loss of each update.
+    pub(crate) fn criterion(&self) -> Criterion<'_> {
+        Criterion {
+            loss: self.loss,
+            label_smoothing: self.label_smoothing,
+            positive_weights: self.positive_weights.as_deref(),
+        }
+    }
+
+    /// How far the weights of the loss push the log-odds of each label up in the same way for all
+    /// texts: `ln w` with cross-entropy, 0 with a loss that bends them.
+    pub(super) fn shifts(&self, n_labels: usize) -> Vec<f32> {
+        match self.loss {
+            Loss::Bce => self.log_weights(n_labels),
+            _ => vec![0.0; n_labels],
+        }
+    }
+
+    /// What the loss does to the chances of a network whose output bias is rid of the shifts, for
+    /// a training on `cells`.
+    pub(super) fn distortion(&self, cells: &[Cell], n_labels: usize) -> Distortion {
+        let log_weights = self.log_weights(n_labels).into_iter();
+        let left = log_weights.zip(self.shifts(n_labels));
+        let left: Vec<f32> = left.map(|(weight, shift)| weight - shift).collect();
+        let known = known_cells(cells, n_labels);
+        Distortion::new(self.loss, self.label_smoothing, &left, &known)
+    }
+
+    /// `ln w` of each label.
+    pub(super) fn log_weights(&self, n_labels: usize) -> Vec<f32> {
+        match &self.positive_weights {
+            Some(weights) => weights.iter().map(|weight| weight.ln()).collect(),
+            None => vec![0.0; n_labels],
+        }
     }
 }
 
@@ -311,7 +378,7 @@ fn at_least_one(option: &'static str, value: usize) -> Result<(), OptionsError> 
     })
 }
 
-fn within(
+pub(super) fn within(
     option: &'static str,
     value: f32,
     range: std::ops::RangeInclusive<f32>,

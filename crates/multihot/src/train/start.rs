@@ -8,14 +8,13 @@ use multihot_encoder::{Encoder, Freeze as EncoderFreeze, Purpose};
 use multihot_table::Cell;
 
 use super::{
-    Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, loss, split,
+    Distortion, Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, loss,
+    split,
 };
 use crate::error::Error;
 use crate::stored::Stored;
 
-/// Largest weight of the yes side that `auto` gives.
-const POSITIVE_WEIGHT_CAP: f32 = 20.0;
-/// Its exponent: between no weighting (0) and balanced classes (1).
+/// Exponent of the weights of `auto`: between no weighting (0) and balanced classes (1).
 const POSITIVE_WEIGHT_EXPONENT: f32 = 0.5;
 
 /// The rows to learn from and the rows held out, with the labels in the network's order.
@@ -82,10 +81,10 @@ impl<'a> Parts<'a> {
     ) -> Result<Option<Vec<f32>>, Error> {
         match &options.positive_weights {
             None => Ok(None),
-            Some(PositiveWeights::Auto) => Ok(Some(loss::positive_weights_auto(
+            Some(PositiveWeights::Auto { cap }) => Ok(Some(loss::positive_weights_auto(
                 &self.train.cells,
                 self.labels.len(),
-                POSITIVE_WEIGHT_CAP,
+                *cap,
                 POSITIVE_WEIGHT_EXPONENT,
             ))),
             Some(PositiveWeights::ByLabel(weights)) => {
@@ -153,6 +152,7 @@ pub(super) fn encoder(
     folder: &ModelFolder,
     plan: &TrainPlan,
     parts: &Parts<'_>,
+    distortion: &Distortion,
     observer: &mut dyn Observer,
 ) -> Result<Encoder, Error> {
     let n_labels = parts.labels.len();
@@ -170,7 +170,6 @@ pub(super) fn encoder(
     )?;
     encoder.recompute(job.options.recompute);
     report.notes.iter().for_each(|note| observer.note(note));
-    let weights = plan.positive_weights.as_deref();
     if report.kept_head && own_labels(folder)?.as_ref() == Some(&parts.labels) {
         continue_head(folder, plan, &mut encoder, observer)?;
     } else {
@@ -179,7 +178,8 @@ pub(super) fn encoder(
             observer
                 .note("the folder's head answers other labels, so the output layer starts afresh");
         }
-        let bias = loss::base_rate_bias(&parts.train.cells, n_labels, weights);
+        let shifts = plan.shifts(n_labels);
+        let bias = loss::base_rate_bias(&parts.train.cells, n_labels, distortion, &shifts);
         encoder.set_output_bias(&bias);
     }
     if !report.fresh.is_empty() {
@@ -206,11 +206,17 @@ fn continue_head(
     observer: &mut dyn Observer,
 ) -> Result<(), Error> {
     observer.note("the folder's head answers the same labels, so its training goes on");
-    let stored_shifts = Stored::read(folder)?.map(|stored| stored.shifts);
-    let shifts = plan.shifts(encoder.n_labels());
-    if stored_shifts.is_some_and(|stored| stored != shifts) {
-        observer.note("the weights of the yes side differ from those it was trained with");
+    if let Some(trained) = Stored::read(folder)?.map(|stored| stored.plan) {
+        if trained.log_weights(encoder.n_labels()) != plan.log_weights(encoder.n_labels()) {
+            observer.note("the weights of the yes side differ from those it was trained with");
+        }
+        if (trained.loss, trained.label_smoothing) != (plan.loss, plan.label_smoothing) {
+            observer.note(
+                "the loss differs from the one it was trained with, so its logits have to move",
+            );
+        }
     }
+    let shifts = plan.shifts(encoder.n_labels());
     // The saved bias answers for unweighted log-odds, so what comes on top are this plan's
     // shifts: the saved ones where the weights are the same.
     let bias = encoder

@@ -211,6 +211,14 @@ pub enum CheckpointError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder to overwrite holds something else than what is to replace it.
+    #[error("{}: there is no `{}` in it, so it is not overwritten", path.display(), marks.join("` or `"))]
+    NotMarked {
+        /// The folder.
+        path: PathBuf,
+        /// Files of which one would tell that it may go.
+        marks: &'static [&'static str],
+    },
     /// Tensors to be written that contradict themselves.
     #[error("{}: tensor `{name}` is {shape:?} but has {values} values", path.display())]
     BadTensor {
@@ -365,7 +373,9 @@ impl CheckpointError {
             Self::OutExists { .. } => {
                 Some("pass `--overwrite` to replace it, or another `--out`".to_owned())
             }
-            Self::NotAModel { .. } => Some("pass another `--out`, or empty the folder".to_owned()),
+            Self::NotAModel { .. } | Self::NotMarked { .. } => {
+                Some("pass another `--out`, or empty the folder".to_owned())
+            }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("the disk is full: free some space; nothing that was there is lost".to_owned())
             }

@@ -281,6 +281,7 @@ pub struct NewFolder {
     out: PathBuf,
     temporary: PathBuf,
     overwrite: bool,
+    marks: &'static [&'static str],
     finished: bool,
 }
 
@@ -288,16 +289,27 @@ impl NewFolder {
     /// Makes a temporary folder beside `out`. An error where `out` is there already and is not to
     /// be overwritten, or is not a model's folder.
     pub fn create(out: &Path, overwrite: bool) -> Result<Self, CheckpointError> {
+        Self::create_marked(out, overwrite, MODEL_MARKS)
+    }
+
+    /// The same for a folder that is no model: the one that is overwritten must have a file of
+    /// one of the names `marks`.
+    pub fn create_marked(
+        out: &Path,
+        overwrite: bool,
+        marks: &'static [&'static str],
+    ) -> Result<Self, CheckpointError> {
         let out = resolved(out)?;
         let parent = parent(&out);
         fs::create_dir_all(parent).map_err(CheckpointError::io(parent, "create"))?;
         recover(&out)?;
-        check_out(&out, overwrite)?;
+        check_out(&out, overwrite, marks)?;
         let temporary = create_beside(&out)?;
         Ok(Self {
             out,
             temporary,
             overwrite,
+            marks,
             finished: false,
         })
     }
@@ -310,7 +322,7 @@ impl NewFolder {
     /// Syncs everything, puts the folder in its place and removes the one that was there.
     pub fn finish(mut self) -> Result<(), CheckpointError> {
         sync_tree(&self.temporary)?;
-        check_out(&self.out, self.overwrite)?;
+        check_out(&self.out, self.overwrite, self.marks)?;
         if self.out.exists() {
             exchange(&self.temporary, &self.out)?;
         } else {
@@ -349,7 +361,14 @@ fn parent(out: &Path) -> &Path {
     }
 }
 
-fn check_out(out: &Path, overwrite: bool) -> Result<(), CheckpointError> {
+/// Files that tell a model, or the state of a training.
+const MODEL_MARKS: &[&str] = &["config.json", "state.safetensors"];
+
+fn check_out(
+    out: &Path,
+    overwrite: bool,
+    marks: &'static [&'static str],
+) -> Result<(), CheckpointError> {
     let metadata = match fs::symlink_metadata(out) {
         Ok(metadata) => metadata,
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -360,20 +379,17 @@ fn check_out(out: &Path, overwrite: bool) -> Result<(), CheckpointError> {
             path: out.to_owned(),
         });
     }
-    if !metadata.is_dir() || !(is_empty(out)? || holds_ours(out)) {
-        return Err(CheckpointError::NotAModel {
-            path: out.to_owned(),
-        });
+    // A folder without a mark may be somebody's home.
+    let is_marked = marks.iter().any(|name| out.join(name).is_file());
+    if metadata.is_dir() && (is_marked || is_empty(out)?) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Whether the folder is one that may go: a model, or the state of a training. Anything else may be
-/// somebody's home.
-fn holds_ours(folder: &Path) -> bool {
-    ["config.json", "state.safetensors"]
-        .iter()
-        .any(|name| folder.join(name).is_file())
+    let path = out.to_owned();
+    Err(if marks == MODEL_MARKS {
+        CheckpointError::NotAModel { path }
+    } else {
+        CheckpointError::NotMarked { path, marks }
+    })
 }
 
 fn is_empty(folder: &Path) -> Result<bool, CheckpointError> {
@@ -541,6 +557,24 @@ mod tests {
         let file = parent.path().join("letter.txt");
         assert!(NewFolder::create(&file, true).is_err());
         assert_eq!(fs::read_to_string(file).unwrap(), "dear");
+    }
+
+    #[test]
+    fn a_folder_of_another_kind_has_its_own_mark() {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("parts");
+        fs::create_dir(&out).unwrap();
+        fs::write(out.join("config.json"), "{}").unwrap();
+        let error = NewFolder::create_marked(&out, true, &["split.json"]).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.ends_with("parts: there is no `split.json` in it, so it is not overwritten")
+        );
+        fs::write(out.join("split.json"), "{}").unwrap();
+        let folder = NewFolder::create_marked(&out, true, &["split.json"]).unwrap();
+        fs::write(folder.path().join("new"), "").unwrap();
+        folder.finish().unwrap();
+        assert_eq!(names(&out), ["new"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod decisions;
+mod split;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use multihot::{PredictPrecision, TrainPrecision};
 
 pub use bench::BenchArgs;
 pub use decisions::{DecisionArgs, ThresholdArgs, TuneArgs};
+pub use split::SplitArgs;
 
 /// Several yes/no questions about each text, answered by a fine-tuned encoder.
 #[derive(Debug, Parser)]
@@ -25,6 +27,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Split a table into files to train, choose and test with, each with its share of every label
+    Split(SplitArgs),
     /// Fine-tune an encoder on a table of texts with yes/no columns
     Train(Box<TrainArgs>),
     /// Choose calibrations and thresholds anew on held-out rows, without training
@@ -57,6 +61,9 @@ pub struct TrainArgs {
     /// Held-out table; without it a tenth of the rows is split off
     #[arg(long, value_name = "TABLE")]
     pub dev: Option<String>,
+    /// Column whose equal cells keep rows on one side, when rows are split off
+    #[arg(long, value_name = "COLUMN", conflicts_with = "dev")]
+    pub group: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
     #[command(flatten)]

@@ -19,6 +19,7 @@ mod bench;
 mod evaluate;
 mod inspect;
 mod predict;
+mod split;
 mod train;
 mod tune;
 
@@ -29,6 +30,7 @@ const MOST_THREADS: usize = 1024;
 pub fn run(command: &Command) -> Result<Outcome> {
     let out = &mut std::io::stdout().lock();
     match command {
+        Command::Split(args) => split::split(args, out),
         Command::Train(args) => train::train(args, out),
         Command::Tune(args) => tune::tune(args, out),
         Command::Evaluate(args) => evaluate::evaluate(args, out),

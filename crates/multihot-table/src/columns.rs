@@ -65,6 +65,9 @@ impl<'a> Columns<'a> {
         if name == options.text_column() || name == options.id_column() {
             return false;
         }
+        if options.group.as_deref() == Some(name) {
+            return false;
+        }
         match &options.labels {
             Some(labels) => labels.iter().any(|label| label == name),
             // Spreadsheets leave columns without a name behind.

@@ -158,12 +158,26 @@ impl CsvRecords {
 /// Where in a record the next byte stands, as the parser sees it (RFC 4180, and a lone carriage
 /// return ends a record too).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     RecordStart,
     CellStart,
     Plain,
     Quoted,
     AfterQuote,
+}
+
+impl Place {
+    /// Where the byte after this one stands.
+    pub(crate) fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Place::Quoted, b'"') => Place::AfterQuote,
+            (Place::Quoted, _) => Place::Quoted,
+            (Place::RecordStart | Place::CellStart | Place::AfterQuote, b'"') => Place::Quoted,
+            (_, b'\r' | b'\n') => Place::RecordStart,
+            (_, b',') => Place::CellStart,
+            _ => Place::Plain,
+        }
+    }
 }
 
 /// Hands bytes on and notes where records start.
@@ -203,14 +217,7 @@ impl<R: Read> Watch<R> {
             self.record_bytes = 0;
         }
         self.record_bytes += 1;
-        self.place = match (self.place, byte) {
-            (Place::Quoted, b'"') => Place::AfterQuote,
-            (Place::Quoted, _) => Place::Quoted,
-            (Place::RecordStart | Place::CellStart | Place::AfterQuote, b'"') => Place::Quoted,
-            (_, b'\r' | b'\n') => Place::RecordStart,
-            (_, b',') => Place::CellStart,
-            _ => Place::Plain,
-        };
+        self.place = self.place.after(byte);
         if line_end && !(byte == b'\n' && self.after_return) {
             self.line += 1;
         }

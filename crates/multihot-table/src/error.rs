@@ -244,6 +244,9 @@ impl TableError {
             Self::BadLogit { .. } => Some(
                 "score the table again: `multihot predict MODEL TABLE --logits --output SCORES.csv`".into(),
             ),
+            Self::TwoRoles { second: "the group", .. } => {
+                Some("rows that answer a label alike are no group: take another column".into())
+            }
             Self::TwoRoles { .. } => {
                 Some("`--text`, `--id`, `--labels` and `--ignore` each take their own columns".into())
             }

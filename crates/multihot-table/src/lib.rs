@@ -2,7 +2,8 @@
 //!
 //! [`read`] takes a whole table and finds out which of its columns are labels: that is what
 //! training and evaluation start from. [`open`] gives the rows one at a time, in bounded memory,
-//! and [`PredictionWriter`] writes one line for each of them.
+//! and [`PredictionWriter`] writes one line for each of them. [`raw_records`] gives the bytes of
+//! the rows, to be copied as they stand.
 //!
 //! Start reading in `table.rs`. On the way of a row, `source.rs` opens the bytes, `csv.rs` or
 //! `jsonl.rs` cuts them into records, `rows.rs` takes text and id out of a record, `columns.rs`
@@ -15,6 +16,7 @@ mod csv;
 mod error;
 mod jsonl;
 mod names;
+mod raw;
 mod rows;
 mod scored;
 mod source;
@@ -23,6 +25,7 @@ mod write;
 
 pub use cells::Cell;
 pub use error::{BadCell, TableError};
+pub use raw::{RawRecords, raw_records};
 pub use rows::{Record, TextRow, TextRows, open};
 pub use scored::{ScoredRows, read_scored};
 pub use source::{Format, ReadOptions, Source};

@@ -7,6 +7,7 @@ use csv::StringRecord;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::cells::text_of_json;
 use crate::csv::CsvRecords;
 use crate::error::TableError;
 use crate::jsonl::{LineRecords, Object, problem};
@@ -80,6 +81,8 @@ fn refuse_two_roles(options: &ReadOptions) -> Result<(), TableError> {
             return clash(label, "the id", "a label");
         } else if options.ignore.contains(label) {
             return clash(label, "a label", "ignored");
+        } else if Some(label) == options.group.as_ref() {
+            return clash(label, "a label", "the group");
         } else if !seen.insert(label) {
             return clash(label, "a label", "another label");
         }
@@ -149,6 +152,15 @@ pub(crate) enum Fields {
 }
 
 impl Record {
+    /// The text of the cell in `column`, which stands at `place` in a CSV. A text alone has none.
+    pub(crate) fn cell(&self, column: &str, place: Option<usize>) -> Option<String> {
+        match &self.0 {
+            Fields::Csv(record) => record.get(place?).map(str::to_owned),
+            Fields::Object { object, .. } => object.get(column).map(text_of_json),
+            Fields::Text { .. } => None,
+        }
+    }
+
     /// The id as it was written, where parsing it may have rounded it.
     pub(crate) fn raw_id(&self) -> Option<&RawValue> {
         match &self.0 {
@@ -673,6 +685,13 @@ mod tests {
             (
                 "t",
                 "i",
+                vec!["g"],
+                vec![],
+                "column `g` cannot be a label and the group",
+            ),
+            (
+                "t",
+                "i",
                 vec!["a", "a"],
                 vec![],
                 "column `a` cannot be a label and another label",
@@ -684,6 +703,7 @@ mod tests {
                 id: Some(id.into()),
                 labels: Some(labels.into_iter().map(str::to_owned).collect()),
                 ignore: ignore.into_iter().map(str::to_owned).collect(),
+                group: Some("g".into()),
                 format: None,
             };
             assert_eq!(

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::error::TableError;
 
@@ -21,6 +22,8 @@ pub enum Source {
     File(PathBuf),
     /// Standard input, written `-`.
     Stdin,
+    /// One of the others, read to its end, from [`Source::held`].
+    Held(Box<Source>, Arc<[u8]>),
 }
 
 impl From<&str> for Source {
@@ -48,6 +51,7 @@ impl fmt::Display for Source {
         match self {
             Source::File(path) => path.display().fmt(f),
             Source::Stdin => f.write_str("standard input"),
+            Source::Held(source, _) => source.fmt(f),
         }
     }
 }
@@ -99,6 +103,8 @@ pub struct ReadOptions {
     pub labels: Option<Vec<String>>,
     /// Columns that are no labels, whatever their cells say.
     pub ignore: Vec<String>,
+    /// The column that names each row's group; it is no label, whatever its cells say.
+    pub group: Option<String>,
     /// How the table is written; without it the file's ending says so, and on standard input a
     /// line starting with `{` is a JSON object and any other line is a text.
     pub format: Option<Format>,
@@ -131,6 +137,7 @@ impl Source {
             (Some(Format::Lines), _) => Ok(Layout::Lines),
             (None, Source::Stdin) => Ok(Layout::ObjectsAndLines),
             (None, Source::File(path)) => layout_by_ending(path),
+            (None, Source::Held(source, _)) => source.layout(None),
         }
     }
 
@@ -139,6 +146,7 @@ impl Source {
         let bytes: io::Result<Box<dyn Read + Send>> = match self {
             Source::File(path) => File::open(path).map(|file| Box::new(file) as _),
             Source::Stdin => Ok(Box::new(io::stdin())),
+            Source::Held(_, bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
         };
         bytes
             .and_then(without_byte_order_mark)
@@ -148,9 +156,28 @@ impl Source {
             })
     }
 
+    /// The same source, to be read more than once: what is no file on disk, such as standard input
+    /// or a pipe, is read now and held in memory.
+    pub fn held(self) -> Result<Source, TableError> {
+        if self.can_be_read_again() {
+            return Ok(self);
+        }
+        let mut bytes = Vec::new();
+        let read = self.bytes()?.read_to_end(&mut bytes);
+        read.map_err(|error| TableError::Open {
+            source_name: self.to_string(),
+            error,
+        })?;
+        Ok(Source::Held(Box::new(self), bytes.into()))
+    }
+
     /// Whether the bytes can be read a second time.
     pub(crate) fn can_be_read_again(&self) -> bool {
-        matches!(self, Source::File(path) if path.is_file())
+        match self {
+            Source::File(path) => path.is_file(),
+            Source::Stdin => false,
+            Source::Held(..) => true,
+        }
     }
 }
 
@@ -203,6 +230,31 @@ mod tests {
         for (name, format, expected) in cases {
             assert_eq!(Source::from(name).layout(format).ok(), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_pipe_is_held_and_a_file_is_not() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "text\nx\n").unwrap();
+        let file = Source::File(path);
+        assert_eq!(file.clone().held().unwrap(), file);
+
+        let held = Source::Held(Box::new("b.csv".into()), b"text\nx\n"[..].into());
+        assert_eq!(held.layout(None).unwrap(), Layout::Csv);
+        assert_eq!(held.to_string(), "b.csv");
+        for _ in 0..2 {
+            let mut text = String::new();
+            held.bytes().unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "text\nx\n");
+        }
+        assert_eq!(held.clone().held().unwrap(), held);
+        let missing = Source::from("no such file.csv").held().unwrap_err();
+        assert!(
+            missing
+                .to_string()
+                .starts_with("cannot open `no such file.csv`")
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::cells::Cell;
 use crate::columns::Columns;
 use crate::error::TableError;
 use crate::names::list;
-use crate::rows::{require_column, stream};
+use crate::rows::{TextRow, require_column, stream};
 use crate::source::{Format, ReadOptions, Source};
 
 /// A table and what was found out about its columns.
@@ -41,6 +41,8 @@ pub struct LabelledRow {
     pub text: String,
     /// One cell a label.
     pub cells: Vec<Cell>,
+    /// What stands in the column of groups; `None` without such a column, and where it is blank.
+    pub group: Option<String>,
 }
 
 /// Reads a table. Its labels are those of `options`, or the columns whose known cells all are
@@ -49,19 +51,21 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError>
     let mut texts = stream(source, options)?;
     let mut columns = Columns::new(options, texts.columns());
     let mut rows = Vec::new();
+    let group = GroupColumn::new(options, texts.columns());
     for row in texts.by_ref() {
         let row = row?;
         columns.add(&row);
         rows.push(LabelledRow {
             line: row.line,
+            group: group.as_ref().and_then(|column| column.of(&row)),
             id: row.id,
             text: row.text,
             cells: Vec::new(),
         });
     }
     let names = columns.names();
-    if let Some(id) = &options.id {
-        require_column(texts.source(), id, &names)?;
+    for column in [&options.id, &options.group].into_iter().flatten() {
+        require_column(texts.source(), column, &names)?;
     }
     let labels = columns.labels(texts.source())?;
     for (i, row) in rows.iter_mut().enumerate() {
@@ -89,6 +93,27 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError>
         labels,
         rows,
     })
+}
+
+/// The column that names the groups.
+struct GroupColumn<'a> {
+    name: &'a str,
+    /// Where a CSV has it.
+    place: Option<usize>,
+}
+
+impl<'a> GroupColumn<'a> {
+    fn new(options: &'a ReadOptions, columns: &[String]) -> Option<Self> {
+        let name = options.group.as_deref()?;
+        let place = columns.iter().position(|column| column == name);
+        Some(Self { name, place })
+    }
+
+    /// The group of a row, where its cell is not blank.
+    fn of(&self, row: &TextRow) -> Option<String> {
+        let group = row.record.cell(self.name, self.place)?;
+        (!group.trim().is_empty()).then_some(group)
+    }
 }
 
 impl Table {
@@ -399,6 +424,44 @@ mod tests {
             let error = table("t.csv", csv, &options).unwrap_err();
             assert_eq!(error, (message.to_owned(), hint.to_owned()), "{name}");
         }
+    }
+
+    #[test]
+    fn a_group_column_names_groups_and_is_no_label() {
+        let by = |group: &str| ReadOptions {
+            group: Some(group.to_owned()),
+            ..options()
+        };
+        let cases = [
+            (
+                "csv",
+                "t.csv",
+                "text,a,by\nx,1,0\ny,0,\nz,1, \nw,0,1\n",
+                "by",
+                "0 - - 1",
+            ),
+            (
+                "jsonl",
+                "t.jsonl",
+                "{\"text\":\"x\",\"a\":1}\n{\"text\":\"y\",\"a\":0,\"by\":7}\n{\"text\":\"z\",\"by\":null}\n",
+                "by",
+                "- 7 -",
+            ),
+            ("the id", "t.csv", "id,text,a\n3,x,1\n3,y,1\n", "id", "3 3"),
+        ];
+        for (name, file, content, group, expected) in cases {
+            let table = table(file, content, &by(group)).unwrap();
+            assert_eq!(table.labels, ["a"], "{name}");
+            let groups = table.rows.iter();
+            let groups = groups.map(|row| row.group.as_deref().unwrap_or("-"));
+            assert_eq!(groups.collect::<Vec<_>>().join(" "), expected, "{name}");
+        }
+        let (message, hint) = table("t.csv", "text,author,a\nx,y,1\n", &by("auhtor")).unwrap_err();
+        assert_eq!(
+            message,
+            "t.csv: no column `auhtor`; there are `text`, `author`, `a`"
+        );
+        assert_eq!(hint, "did you mean `author`?");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use multihot_table::TableError;
 use multihot_tokenizer::TokenizerError;
 
 use crate::decisions::TuneError;
+use crate::split::SplitError;
 use crate::train::OptionsError;
 
 /// Everything that can stop a training, an evaluation or a prediction.
@@ -50,6 +51,36 @@ pub enum Error {
         folder: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// The rows of a table cannot be split as asked.
+    #[error("{source_name}: {reason}")]
+    Split {
+        /// The table.
+        source_name: String,
+        /// Why not.
+        reason: SplitError,
+    },
+    /// A table of which no cell is known: there is nothing to share out.
+    #[error("{source_name}: every cell of {} is unknown", labels.join(", "))]
+    NothingKnown {
+        /// The table.
+        source_name: String,
+        /// Its labels.
+        labels: Vec<String>,
+    },
+    /// A table changed between two times it was read.
+    #[error("{source_name}: the table has changed while it was read")]
+    TableChanged {
+        /// The table.
+        source_name: String,
+    },
+    /// The folder to replace is the one that the table stands in.
+    #[error("{} stands in {}, which would be replaced", table.display(), out.display())]
+    TableInOut {
+        /// The table.
+        table: PathBuf,
+        /// The folder.
+        out: PathBuf,
     },
     /// The rows do not suffice for a training and a dev part.
     #[error(
@@ -126,6 +157,12 @@ impl Error {
                  `\"problem_type\": \"multi_label_classification\"` into config.json"
                     .into(),
             ),
+            Error::Split { reason, .. } => reason.hint(),
+            Error::NothingKnown { .. } => {
+                Some("`multihot inspect` shows what was read of each column".into())
+            }
+            Error::TableChanged { .. } => Some("run it again once nothing writes there".into()),
+            Error::TableInOut { .. } => Some("pass another `--out`".into()),
             Error::TooFewRows { .. } => {
                 Some("add rows, or pass a second table with `--dev`".into())
             }

@@ -44,6 +44,7 @@ mod predict;
 mod rows;
 pub mod scores;
 mod speed;
+pub mod split;
 mod stored;
 pub mod train;
 
@@ -67,6 +68,7 @@ pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note}
 pub use predict::{PredictOptions, PredictSummary, predict};
 pub use scores::{Logits, Probabilities};
 pub use speed::{Scoring, peak_rss_bytes};
+pub use split::{SplitJob, SplitParts, SplitReport, split_table};
 pub use train::{
     BatchSize, EpochReport, Freeze, Loss, Observer, OptionsError, POSITIVE_WEIGHT_CAP,
     PositiveWeights, Schedule, Silent, StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary,

@@ -28,7 +28,6 @@ mod loss;
 mod options;
 mod resume;
 mod schedule;
-pub(crate) mod split;
 mod start;
 mod write;
 

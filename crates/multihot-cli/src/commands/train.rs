@@ -19,7 +19,11 @@ use crate::screen::say;
 pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
     let options = options(args)?;
     let cpu = cpu(&args.machine)?;
-    let table = multihot::read(&Source::from(args.table.as_str()), &args.read.options())?;
+    let read = ReadOptions {
+        group: args.group.clone(),
+        ..args.read.options()
+    };
+    let table = multihot::read(&Source::from(args.table.as_str()), &read)?;
     say(table.detection());
     let dev = args
         .dev

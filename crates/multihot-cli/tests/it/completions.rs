@@ -22,10 +22,21 @@ fn each_shell_has_its_script() {
 
 #[test]
 fn help_says_what_each_command_takes() {
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 8] = [
+        (
+            &["split", "--help"],
+            &["--out <FOLDER>", "--dev <SHARE>", "--folds <K>", "--group"],
+        ),
         (
             &["--help"],
-            &["train", "evaluate", "predict", "inspect", "Exit codes"],
+            &[
+                "split",
+                "train",
+                "evaluate",
+                "predict",
+                "inspect",
+                "Exit codes",
+            ],
         ),
         (
             &["train", "--help"],

@@ -44,7 +44,7 @@ fn config_json_names_the_labels_for_transformers_and_keeps_the_rest_nested() {
     for (decision, label) in decisions.iter().zip(["positive", "sports", "business"]) {
         assert_eq!(decision["label"], label);
         assert_eq!(decision["objective"], "f1");
-        assert!(["own", "default"].contains(&decision["basis"].as_str().unwrap()));
+        assert!(["own", "shared", "default"].contains(&decision["basis"].as_str().unwrap()));
         assert!(decision["calibration"]["method"].is_string());
         assert!((0.0..1.0).contains(&decision["threshold"].as_f64().unwrap()));
     }

@@ -308,10 +308,10 @@ fn damaged_decisions_are_an_error() {
             label["threshold"] = json!(7.0)
         }),
         ("calibration `platt` is no rising map", |label| {
-            label["calibration"]["a"] = json!(-1.0)
+            label["calibration"] = json!({"method": "platt", "a": -1.0, "b": 0.0})
         }),
         ("unknown variant `magic`", |label| {
-            label["calibration"]["method"] = json!("magic")
+            label["calibration"] = json!({"method": "magic"})
         }),
         ("`unsure` goes from 0.5 to 0.25", |label| {
             label["unsure"] = json!({"from": 0.5, "to": 0.25})

@@ -9,9 +9,9 @@ use multihot_table::Cell;
 
 use super::{
     Distortion, Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, loss,
-    split,
 };
 use crate::error::Error;
+use crate::split::{Rows, hold_out_dev};
 use crate::stored::Stored;
 
 /// Exponent of the weights of `auto`: between no weighting (0) and balanced classes (1).
@@ -37,8 +37,20 @@ impl<'a> Parts<'a> {
                 labels,
             });
         }
-        let rows = split::split_dev(&whole.texts, &whole.cells, labels.len(), job.options.seed);
-        let (train, dev) = rows.ok_or_else(|| Error::TooFewRows {
+        let groups: Vec<_> = job
+            .table
+            .rows
+            .iter()
+            .map(|row| row.group.as_deref())
+            .collect();
+        let rows = Rows {
+            texts: &whole.texts,
+            groups: &groups,
+            cells: &whole.cells,
+            n_labels: labels.len(),
+        };
+        let parts = hold_out_dev(&rows, job.options.seed);
+        let (train, dev) = parts.map_err(|_| Error::TooFewRows {
             source_name: job.table.source.clone(),
             rows: whole.texts.len(),
             distinct: whole.texts.iter().collect::<HashSet<_>>().len(),

@@ -61,6 +61,10 @@ pub struct TrainArgs {
     /// Held-out table; without it a tenth of the rows is split off
     #[arg(long, value_name = "TABLE")]
     pub dev: Option<String>,
+    /// Hold no rows out, and train a model for each of K folds besides: each row is scored by one
+    /// that was not trained on it, and thresholds are chosen on all rows
+    #[arg(long, value_name = "K", conflicts_with_all = ["dev", "resume"])]
+    pub folds: Option<usize>,
     /// Column whose equal cells keep rows on one side, when rows are split off
     #[arg(long, value_name = "COLUMN", conflicts_with = "dev")]
     pub group: Option<String>,

@@ -27,7 +27,7 @@ pub use cells::Cell;
 pub use error::{BadCell, TableError};
 pub use raw::{RawRecords, raw_records};
 pub use rows::{Record, TextRow, TextRows, open};
-pub use scored::{ScoredRows, read_scored};
+pub use scored::{ScoredRows, read_scored, write_scored};
 pub use source::{Format, ReadOptions, Source};
 pub use table::{LabelledRow, Table, read};
 pub use write::{Prediction, PredictionColumns, PredictionWriter};

@@ -1,11 +1,15 @@
 //! Rows that were scored before: the logits that predictions wrote, beside the answers.
 
+use std::io::Write;
+
 use csv::StringRecord;
+use serde_json::Value;
 
 use crate::cells::Cell;
 use crate::csv::CsvRecords;
 use crate::error::TableError;
 use crate::source::Source;
+use crate::write::{not_written, number_text};
 
 /// Logits and cells of one shape, row by row, a column for each label.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +47,41 @@ pub fn read_scored(source: &Source, labels: &[String]) -> Result<ScoredRows, Tab
         });
     }
     Ok(rows)
+}
+
+/// Writes what [`read_scored`] reads: an id for each row, then cells, then logits.
+///
+/// # Errors
+///
+/// When `out` takes no more.
+pub fn write_scored(
+    out: impl Write,
+    ids: &[&Value],
+    labels: &[String],
+    rows: &ScoredRows,
+) -> Result<(), TableError> {
+    let mut out = csv::Writer::from_writer(out);
+    let logits = labels.iter().map(|label| logit_column(label));
+    let header = std::iter::once("id".to_owned()).chain(labels.iter().cloned());
+    out.write_record(header.chain(logits))
+        .map_err(not_written)?;
+    let n_labels = labels.len();
+    let values = rows
+        .cells
+        .chunks(n_labels)
+        .zip(rows.logits.chunks(n_labels));
+    for (id, (cells, logits)) in ids.iter().zip(values) {
+        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        let cells = cells.iter().map(|cell| match cell {
+            Cell::Yes => "1".to_owned(),
+            Cell::No => "0".to_owned(),
+            Cell::Unknown => String::new(),
+        });
+        let logits = logits.iter().map(|&logit| number_text(logit));
+        let record = std::iter::once(id).chain(cells).chain(logits);
+        out.write_record(record).map_err(not_written)?;
+    }
+    out.flush().map_err(TableError::Write)
 }
 
 /// Where the columns of the labels stand.
@@ -141,6 +180,23 @@ mod tests {
         let rows = scored(csv).unwrap();
         assert_eq!(rows.logits, [0.25, -1.5, -3.0, 0.0]);
         assert_eq!(rows.cells, [Yes, No, No, Unknown]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_to_the_same_bits() {
+        let rows = ScoredRows {
+            logits: vec![0.1, -1e-30, 3.5, f32::MIN],
+            cells: vec![Yes, Unknown, No, Yes],
+        };
+        let ids = [&Value::from("a,\"b\""), &Value::from(7)];
+        let mut out = Vec::new();
+        write_scored(&mut out, &ids, &["a".to_owned(), "b".to_owned()], &rows).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.starts_with("id,a,b,logit_a,logit_b\n\"a,\"\"b\"\"\",1,,0.1,"),
+            "{text}"
+        );
+        assert_eq!(scored(&text).unwrap(), rows);
     }
 
     #[test]

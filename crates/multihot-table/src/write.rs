@@ -282,7 +282,7 @@ impl Serialize for Scores<'_> {
 }
 
 /// The shortest number that reads back as the same `f32`; nothing for one that is not finite.
-fn number_text(number: f32) -> String {
+pub(crate) fn number_text(number: f32) -> String {
     if number.is_finite() {
         json(&number)
     } else {
@@ -294,7 +294,7 @@ fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("string keys and plain values always serialize")
 }
 
-fn not_written(error: csv::Error) -> TableError {
+pub(crate) fn not_written(error: csv::Error) -> TableError {
     TableError::Write(match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         kind => io::Error::other(format!("{kind:?}")),

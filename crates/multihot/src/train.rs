@@ -23,6 +23,7 @@ use crate::scores::Logits;
 use crate::stored::Stored;
 
 pub(crate) mod batches;
+mod folds;
 mod guard;
 mod loss;
 mod options;
@@ -39,6 +40,7 @@ pub use options::{
 };
 pub use schedule::Schedule;
 
+use folds::OutOfFold;
 use resume::{Checkpoint, Progress};
 use start::Parts;
 
@@ -62,6 +64,32 @@ pub struct TrainJob<'a> {
     pub options: &'a TrainOptions,
     /// Threads and instruction set.
     pub cpu: Arc<Cpu>,
+}
+
+impl<'a> TrainJob<'a> {
+    /// Refuses what goes together in no training.
+    fn check(&self) -> Result<(), OptionsError> {
+        self.options.check()?;
+        let beside = match (self.dev, self.resume) {
+            (Some(_), _) => "dev rows",
+            (None, true) => "`--resume`",
+            _ => return Ok(()),
+        };
+        match self.options.folds {
+            None => Ok(()),
+            Some(folds) => Err(OptionsError {
+                option: "--folds",
+                found: format!("{folds} beside {beside}"),
+                expected: "one of the two".into(),
+            }),
+        }
+    }
+
+    /// The group of each row of the table.
+    fn groups(&self) -> Vec<Option<&'a str>> {
+        let rows = self.table.rows.iter();
+        rows.map(|row| row.group.as_deref()).collect()
+    }
 }
 
 /// One update of the parameters, as it is reported.
@@ -102,6 +130,8 @@ pub trait Observer {
     fn plan(&mut self, _plan: &TrainPlan) {}
     /// An update was made.
     fn step(&mut self, _report: &StepReport) {}
+    /// The model of this fold comes next.
+    fn fold(&mut self, _fold: usize, _folds: usize) {}
     /// An epoch ended.
     fn epoch(&mut self, _report: &EpochReport) {}
     /// Asked after each update; `true` ends the training there.
@@ -132,7 +162,8 @@ pub struct TrainSummary {
     pub best_epoch: u32,
     /// All epochs.
     pub epochs: Vec<EpochReport>,
-    /// The kept model on the dev rows, with the decisions that were chosen on them.
+    /// The kept model on the dev rows, with the decisions that were chosen on them; with folds the
+    /// models of the folds on all rows, each on those that it was not trained on.
     pub dev: Evaluation,
 
     /// Where the model lies.
@@ -145,11 +176,17 @@ pub struct TrainSummary {
     /// How the decisions were chosen, and what to expect of them on fresh rows; `None` where no dev
     /// cell is known.
     pub tuning: Option<Tuning>,
+    /// Folds that models were trained for besides.
+    pub folds: Option<usize>,
 }
 
 /// Fine-tunes an encoder on `job.table`, keeps the epoch with the highest dev macro
-/// average precision (on a tie, or where it is undefined, the lower dev loss), and
-/// writes the model folder.
+/// average precision (on a tie, or where it is undefined, the lower dev loss), works decisions
+/// out on the dev rows, and writes the model folder.
+///
+/// With folds nothing is held out: a model for each fold, trained on the others, says which
+/// epoch is best and scores the rows that decisions are worked out on; the model that is written
+/// learns from all rows, up to that epoch.
 ///
 /// # Errors
 ///
@@ -158,7 +195,7 @@ pub struct TrainSummary {
 /// when a file cannot be written, or when it is stopped before the first epoch ended.
 pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSummary, Error> {
     let started = Instant::now();
-    job.options.check()?;
+    job.check()?;
     let checkpoint = Checkpoint::beside(job.out);
     checkpoint.check(job)?;
     // An interrupted training has left its best epoch at `out`.
@@ -170,13 +207,25 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     // On a resume `auto` is what it was, on whatever machine that was.
     let saved = state.as_ref().map(|state| state.plan.precision);
     let auto_precision = saved.unwrap_or_else(|| precision::auto(job.cpu.isa()));
+    let out_of_fold = job
+        .options
+        .folds
+        .map(|folds| OutOfFold::train(job, (&origin, &parts), folds, auto_precision, observer));
+    let out_of_fold = out_of_fold.transpose()?;
     let mut run = Run::prepare(job, &origin, &parts, auto_precision, observer)?;
     if let Some(state) = state {
         checkpoint.resume(state, &mut run)?;
     }
+    if let Some(out_of_fold) = &out_of_fold {
+        run.last_epoch = out_of_fold.best_epoch;
+    }
     let interrupted = run.epochs(&checkpoint, observer)?;
     run.restore_best(interrupted, &checkpoint)?;
-    let (dev, tuning) = run.decide(&job.options.decisions, observer)?;
+    let held_out = match out_of_fold {
+        Some(out_of_fold) => (out_of_fold.log_odds, &parts.train.cells),
+        None => (run.saved_log_odds()?, &parts.dev.cells),
+    };
+    let (dev, tuning) = run.decide(&held_out, &job.options.decisions, observer)?;
     let text_column = &job.table.text_column;
     let decisions = tuning.as_ref().map(|tuning| tuning.decisions.clone());
     let stored = Stored::new(
@@ -189,6 +238,11 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     let records = write::Records {
         epochs: &run.progress.epochs,
         tuning: tuning.as_ref(),
+        out_of_fold: job.options.folds.map(|_| write::OutOfFoldRows {
+            table: job.table,
+            cells: held_out.1,
+            log_odds: &held_out.0,
+        }),
     };
     write::model(out, &origin, &run.encoder, &stored, records)?;
     observer.note(&write::layout(&origin, stored.pooling));
@@ -251,6 +305,8 @@ pub(crate) struct Run<'a> {
     shifts: Vec<f32>,
     /// What the loss does to chances besides.
     distortion: Distortion,
+    /// The epoch after which it ends, from 1.
+    last_epoch: u32,
     progress: Progress,
 }
 
@@ -288,6 +344,7 @@ impl<'a> Run<'a> {
             encoder: start::encoder(job, &origin.folder, &plan, parts, &distortion, observer)?,
             shifts: plan.shifts(parts.labels.len()),
             distortion,
+            last_epoch: plan.epochs,
             plan,
             parts,
             train_rows,
@@ -302,7 +359,7 @@ impl<'a> Run<'a> {
         checkpoint: &Checkpoint,
         observer: &mut dyn Observer,
     ) -> Result<bool, Error> {
-        for epoch in self.progress.epochs.len() as u32..self.plan.epochs {
+        for epoch in self.progress.epochs.len() as u32..self.last_epoch {
             // Asked first: a resumed training may have had no patience left.
             if self.out_of_patience() {
                 observer.note(&format!(
@@ -311,27 +368,41 @@ impl<'a> Run<'a> {
                 ));
                 break;
             }
-            let train_loss = self.epoch(epoch, observer)?;
-            self.encoder.settle();
-            let Some(train_loss) = train_loss else {
+            if self.epoch_and_dev(epoch, observer)?.is_none() {
                 return if self.progress.epochs.is_empty() {
                     Err(Error::StoppedEarly)
                 } else {
                     Ok(true)
                 };
-            };
-            let dev = self.evaluate_dev()?;
-            let report = EpochReport {
-                epoch: epoch + 1,
-                train_loss,
-                dev_loss: dev.log_loss,
-                dev_macro_average_precision: dev.macro_scores.average_precision,
-            };
-            observer.epoch(&report);
-            self.progress.epochs.push(report);
+            }
             checkpoint.save(self)?;
         }
         Ok(false)
+    }
+
+    /// One pass over the training rows, reported with what the dev rows say after it: their
+    /// log-odds, or `None` when asked to stop.
+    fn epoch_and_dev(
+        &mut self,
+        epoch: u32,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Logits>, Error> {
+        let train_loss = self.epoch(epoch, observer)?;
+        self.encoder.settle();
+        let Some(train_loss) = train_loss else {
+            return Ok(None);
+        };
+        let log_odds = self.trained_log_odds()?;
+        let dev = self.evaluate(&log_odds, &self.parts.dev.cells);
+        let report = EpochReport {
+            epoch: epoch + 1,
+            train_loss,
+            dev_loss: dev.log_loss,
+            dev_macro_average_precision: dev.macro_scores.average_precision,
+        };
+        observer.epoch(&report);
+        self.progress.epochs.push(report);
+        Ok(Some(log_odds))
     }
 
     /// One pass over the training rows: the mean loss, or `None` when asked to stop.
@@ -401,26 +472,27 @@ impl<'a> Run<'a> {
         Ok(if norm.is_finite() { loss_sum } else { norm })
     }
 
-    /// The dev rows through the network as it would be saved, what the loss does to chances undone,
-    /// without decisions of its own.
-    fn evaluate_dev(&mut self) -> Result<Evaluation, Error> {
+    /// Log-odds of the dev rows by the network as it would be saved, in the middle of a training.
+    fn trained_log_odds(&mut self) -> Result<Logits, Error> {
         let trained = self.encoder.output_bias().to_vec();
         self.encoder
             .set_output_bias(&write::saved_bias(&trained, &self.shifts));
-        let logits = forward(&self.encoder, &self.dev_rows);
+        let log_odds = self.saved_log_odds();
         self.encoder.set_output_bias(&trained);
-        let thresholds = vec![THRESHOLD; self.parts.labels.len()];
-        Ok(self.evaluate_at(&self.distortion.undo(&logits?), &thresholds))
+        log_odds
     }
 
-    /// Compares `logits` of the dev rows with their cells.
-    fn evaluate_at(&self, logits: &Logits, thresholds: &[f32]) -> Evaluation {
-        metrics::evaluate(
-            &self.parts.labels,
-            logits,
-            &self.parts.dev.cells,
-            thresholds,
-        )
+    /// Log-odds of the dev rows by a network whose output bias is that for saving: its logits,
+    /// with what the loss does to chances undone.
+    fn saved_log_odds(&self) -> Result<Logits, Error> {
+        let logits = forward(&self.encoder, &self.dev_rows)?;
+        Ok(self.distortion.undo(&logits).into_owned())
+    }
+
+    /// Compares `log_odds` with `cells`, yes from even odds up.
+    fn evaluate(&self, log_odds: &Logits, cells: &[Cell]) -> Evaluation {
+        let labels = &self.parts.labels;
+        metrics::evaluate(labels, log_odds, cells, &vec![THRESHOLD; labels.len()])
     }
 
     /// Brings the best epoch's parameters back and shifts the output bias for saving.
@@ -436,16 +508,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Works decisions out on the dev rows, and evaluates the dev rows with them.
+    /// Works decisions out on rows that were held out, and evaluates these rows with them.
     fn decide(
         &self,
+        (log_odds, cells): &(Logits, &Vec<Cell>),
         options: &TuneOptions,
         observer: &mut dyn Observer,
     ) -> Result<(Evaluation, Option<Tuning>), Error> {
-        let logits = forward(&self.encoder, &self.dev_rows)?;
-        let logits = self.distortion.undo(&logits);
-        let (labels, cells) = (&self.parts.labels, &self.parts.dev.cells);
-        let plain = self.evaluate_at(&logits, &vec![THRESHOLD; labels.len()]);
+        let labels = &self.parts.labels;
+        let plain = self.evaluate(log_odds, cells);
         if let Some(advice) = guard::collapse(&plain, cells, self.plan.pooling) {
             observer.note(&advice);
         }
@@ -454,14 +525,15 @@ impl<'a> Run<'a> {
             ..options.clone()
         };
         let pool = self.encoder.cpu().pool();
-        match decisions::tune(labels, &logits, cells, &options, pool) {
+        match decisions::tune(labels, log_odds, cells, &options, pool) {
             Ok(tuning) => {
                 tuning
                     .warnings()
                     .iter()
                     .for_each(|note| observer.note(note));
-                let calibrated = tuning.decisions.calibrate(&logits);
-                let dev = self.evaluate_at(&calibrated, &tuning.decisions.thresholds());
+                let calibrated = tuning.decisions.calibrate(log_odds);
+                let thresholds = tuning.decisions.thresholds();
+                let dev = metrics::evaluate(labels, &calibrated, cells, &thresholds);
                 Ok((dev, Some(tuning)))
             }
             Err(TuneError::NothingKnown) => {
@@ -530,6 +602,8 @@ fn better(a: &EpochReport, b: &EpochReport) -> bool {
     };
     match (a.dev_macro_average_precision, b.dev_macro_average_precision) {
         (Some(a), Some(b)) if a != b => a > b,
+        // Without dev rows the last epoch is as good as any.
+        (None, None) if a.dev_loss.is_none() && b.dev_loss.is_none() => true,
         _ => lower_loss(),
     }
 }

@@ -98,6 +98,7 @@ fn options(args: &TrainArgs) -> Result<TrainOptions> {
         positive_weights: loss::positive_weights(&args.loss)?,
         pooling: args.pooling.map(Into::into),
         decisions: args.decisions.options(args.seed),
+        folds: args.folds,
     })
 }
 
@@ -116,11 +117,18 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
 }
 
 fn print_summary(out: &mut dyn Write, summary: &TrainSummary) -> Result<()> {
+    let rows = match summary.folds {
+        Some(_) => format!(
+            "all {} rows, each by the model of its fold",
+            summary.dev.rows
+        ),
+        None => format!("the {} dev rows", summary.dev.rows),
+    };
     let chosen_here = match summary.tuning {
         Some(_) => ", on which its thresholds were chosen",
         None => "",
     };
-    writeln!(out, "On the {} dev rows{chosen_here}:\n", summary.dev.rows)?;
+    writeln!(out, "On {rows}{chosen_here}:\n")?;
     summary.dev.write_text(out)?;
     if let Some(tuning) = &summary.tuning {
         writeln!(

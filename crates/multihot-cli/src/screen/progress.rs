@@ -97,6 +97,8 @@ impl Observer for TrainScreen {
             plan.precision.name(),
             plan.seed
         ) + &loss(plan)));
+        // That of the fold before.
+        self.finish();
         if std::io::stderr().is_terminal() {
             let style = ProgressStyle::with_template("{prefix}  [{bar:30}] {pos}/{len}  {msg}")
                 .expect("the template is well-formed")
@@ -104,6 +106,10 @@ impl Observer for TrainScreen {
             self.bar = Some(ProgressBar::new(plan.steps).with_style(style));
         }
         self.last_line = Instant::now();
+    }
+
+    fn fold(&mut self, fold: usize, folds: usize) {
+        self.line(&format!("fold {fold} of {folds}"));
     }
 
     fn step(&mut self, report: &StepReport) {

@@ -691,3 +691,87 @@ fn a_table_too_small_to_split_needs_a_dev_table() {
         "--dev",
     ]);
 }
+
+#[test]
+fn folds_score_every_row_by_a_model_that_has_not_seen_it() {
+    let place = Place::new();
+    let options = [
+        "--folds",
+        "3",
+        "--epochs",
+        "2",
+        "--json",
+        "--precision",
+        "f32",
+    ];
+    let run = place.train(&reviews(), "model", &options).succeeds();
+    let summary = run.json();
+    assert_eq!(summary["folds"], 3);
+    assert_eq!(summary["dev"]["rows"], 120, "all rows");
+    assert_eq!(summary["tuning"]["rows"], 120);
+    for fold in ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3"] {
+        assert!(run.stderr.contains(fold), "{}", run.stderr);
+    }
+    assert!(
+        run.stderr.contains("120 rows to learn from, 0 held out"),
+        "{}",
+        run.stderr
+    );
+
+    // The file beside the weights tunes the model as the training did.
+    let scores = "model/out-of-fold.csv";
+    let tuned = place
+        .run(&["tune", "model", scores, "--scores", "--dry-run", "--json"])
+        .succeeds()
+        .json();
+    for (again, first) in [(&tuned["labels"], &summary["tuning"]["labels"])]
+        .map(|(a, b)| (a.as_array().unwrap(), b.as_array().unwrap()))
+    {
+        assert_eq!(again, first);
+    }
+    let rows = fs::read_to_string(place.path(scores)).unwrap();
+    assert_eq!(rows.lines().count(), 121);
+    let header = "id,positive,sports,business,logit_positive,logit_sports,logit_business";
+    assert_eq!(rows.lines().next().unwrap(), header);
+    assert_eq!(config(&place.path("model"))["multihot"]["plan"]["folds"], 3);
+    assert_eq!(place.names(), ["model"]);
+
+    // And no row's score is that of the model that learned from it.
+    let own = place
+        .run(&[
+            "evaluate",
+            "model",
+            &text(&reviews()),
+            "--json",
+            "--threshold",
+            "0.5",
+        ])
+        .succeeds()
+        .json();
+    assert_ne!(own["log_loss"], summary["dev"]["log_loss"]);
+}
+
+#[test]
+fn folds_go_with_no_dev_table_no_resume_and_no_patience() {
+    let place = Place::new();
+    let dev = text(&reviews());
+    for more in [["--dev", &dev], ["--patience", "1"]] {
+        let args = [&["--folds", "3"][..], &more].concat();
+        let run = place.train(&reviews(), "model", &args).ends_with(2);
+        assert!(run.stderr.contains("--folds"), "{}", run.stderr);
+    }
+    for (folds, message) in [
+        ("1", "`--folds` is 1; expected 2 to 100"),
+        ("101", "expected 2 to 100"),
+    ] {
+        let run = place
+            .train(&reviews(), "model", &["--folds", folds])
+            .ends_with(2);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+    }
+    let table = place.file("same.csv", "text,a\nx,1\nx,0\nx,1\n");
+    place
+        .train(&table, "model", &["--folds", "2"])
+        .fails_with(&["cannot be split into 2 parts", "hint: "]);
+    assert!(!place.path("model").exists());
+}

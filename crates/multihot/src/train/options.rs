@@ -18,6 +18,9 @@ const WARMUP_SHARE: f32 = 0.06;
 /// has: macro average precision 0.23 against 0.48 on GoEmotions.
 const HEAD_RATE_FACTOR: f32 = 10.0;
 
+/// As many models are a slip of the finger.
+const MOST_FOLDS: usize = 100;
+
 /// Which part of the encoder keeps its values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -99,6 +102,9 @@ pub struct TrainOptions {
     pub pooling: Option<Pooling>,
     /// How calibrations and thresholds are chosen on the dev rows.
     pub decisions: TuneOptions,
+    /// Hold nothing out, and train a model for each of so many folds besides, to say which epoch is
+    /// best and to score each row by a model that was not trained on it.
+    pub folds: Option<usize>,
 }
 
 impl Default for TrainOptions {
@@ -125,6 +131,7 @@ impl Default for TrainOptions {
             positive_weights: None,
             pooling: None,
             decisions: TuneOptions::default(),
+            folds: None,
         }
     }
 }
@@ -207,6 +214,9 @@ pub struct TrainPlan {
     pub label_smoothing: f32,
     /// Weight of the yes side of each label's loss.
     pub positive_weights: Option<Vec<f32>>,
+    /// Folds that models were trained for besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
     /// How a row's tokens become one vector.
     pub pooling: Pooling,
 }
@@ -243,6 +253,7 @@ impl TrainOptions {
         at_least_one("the batch size", batch)?;
         at_least_one("--accumulation", self.accumulation)?;
         at_least_one("--patience", self.patience.unwrap_or(1) as usize)?;
+        self.check_folds()?;
         within(
             "--learning-rate",
             self.learning_rate.unwrap_or(0.0),
@@ -263,6 +274,29 @@ impl TrainOptions {
             Some(PositiveWeights::Auto { cap }) => within("--pos-weight-cap", cap, 1.0..=1e6),
             _ => Ok(()),
         }
+    }
+
+    fn check_folds(&self) -> Result<(), OptionsError> {
+        let Some(folds) = self.folds else {
+            return Ok(());
+        };
+        if !(2..=MOST_FOLDS).contains(&folds) {
+            return Err(OptionsError {
+                option: "--folds",
+                found: folds.to_string(),
+                expected: format!("2 to {MOST_FOLDS}"),
+            });
+        }
+        if self.patience.is_some() {
+            return Err(OptionsError {
+                option: "--folds",
+                found: format!("{folds} beside `--patience`"),
+                expected:
+                    "one of the two: the models of all folds say together which epoch is best"
+                        .into(),
+            });
+        }
+        Ok(())
     }
 
     /// Lays the options out for one encoder and one table.
@@ -307,6 +341,7 @@ impl TrainOptions {
             loss: self.loss,
             label_smoothing: self.label_smoothing,
             positive_weights: facts.positive_weights,
+            folds: self.folds,
             pooling: self.pooling.or(facts.pooling).unwrap_or(Pooling::Cls),
         })
     }

@@ -68,6 +68,7 @@ impl Progress {
             interrupted,
             precision: plan.precision,
             tuning,
+            folds: plan.folds,
         }
     }
 }

@@ -25,7 +25,8 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes the dev rows from `job.dev`, or splits them off `job.table`.
+    /// Takes the dev rows from `job.dev`, or splits them off `job.table`. With folds there are
+    /// none: all rows are learned from.
     pub(super) fn split(job: &TrainJob<'a>, folder: &ModelFolder) -> Result<Self, Error> {
         let (order, labels) = label_order(folder, &job.table.labels)?;
         let whole = Part::whole(job.table).with_labels(&order);
@@ -37,12 +38,14 @@ impl<'a> Parts<'a> {
                 labels,
             });
         }
-        let groups: Vec<_> = job
-            .table
-            .rows
-            .iter()
-            .map(|row| row.group.as_deref())
-            .collect();
+        if job.options.folds.is_some() {
+            return Ok(Self {
+                dev: whole.select(&[]),
+                train: whole,
+                labels,
+            });
+        }
+        let groups = job.groups();
         let rows = Rows {
             texts: &whole.texts,
             groups: &groups,
@@ -69,7 +72,8 @@ impl<'a> Parts<'a> {
             self.train.texts.len(),
             self.dev.texts.len()
         )];
-        for (name, part) in [("train", &self.train), ("dev", &self.dev)] {
+        let parts = [("train", &self.train), ("dev", &self.dev)];
+        for (name, part) in parts.into_iter().filter(|(_, part)| !part.texts.is_empty()) {
             for (index, label) in self.labels.iter().enumerate() {
                 let missing = match (part.count(index, Cell::Yes), part.count(index, Cell::No)) {
                     (0, 0) => "known",

@@ -6,11 +6,17 @@ use std::path::Path;
 use multihot_checkpoint::Pooling;
 use multihot_checkpoint::save::{self, NewFolder};
 use multihot_encoder::Encoder;
+use multihot_table::{Cell, ScoredRows, Table, write_scored};
+use serde_json::Value;
 
 use super::{EpochReport, Origin};
 use crate::decisions::Tuning;
 use crate::error::Error;
+use crate::scores::Logits;
 use crate::stored::{self, Stored, TUNING_FILE};
+
+/// What the models of folds said about the rows they were not trained on.
+const OUT_OF_FOLD_FILE: &str = "out-of-fold.csv";
 
 /// The output bias to save: without what the weights of the loss added to the log-odds,
 /// so that a plain sigmoid of the saved network's logits is right.
@@ -26,6 +32,15 @@ pub(super) fn saved_bias(trained: &[f32], shifts: &[f32]) -> Vec<f32> {
 pub(super) struct Records<'a> {
     pub epochs: &'a [EpochReport],
     pub tuning: Option<&'a Tuning>,
+    pub out_of_fold: Option<OutOfFoldRows<'a>>,
+}
+
+/// All rows of the table, each scored by the model of its fold.
+pub(super) struct OutOfFoldRows<'a> {
+    pub table: &'a Table,
+    /// In the order of the model's labels, as are the log-odds.
+    pub cells: &'a [Cell],
+    pub log_odds: &'a Logits,
 }
 
 /// Writes everything into `out` and puts it in place.
@@ -60,7 +75,25 @@ pub(super) fn model(
     if let Some(tuning) = records.tuning {
         save::write_json(&dir.join(TUNING_FILE), &stored::value(tuning))?;
     }
+    if let Some(rows) = records.out_of_fold {
+        write_out_of_fold(&dir.join(OUT_OF_FOLD_FILE), stored, &rows)?;
+    }
     Ok(out.finish()?)
+}
+
+/// Writes a file that `tune --scores` and `evaluate --scores` read: what the model's own logits
+/// would be for these log-odds.
+fn write_out_of_fold(path: &Path, stored: &Stored, rows: &OutOfFoldRows<'_>) -> Result<(), Error> {
+    let labels = &stored.labels;
+    let log_odds = rows.log_odds.values().iter().enumerate();
+    let logits = log_odds.map(|(i, &log_odds)| stored.distortion.apply(i % labels.len(), log_odds));
+    let scored = ScoredRows {
+        logits: logits.collect(),
+        cells: rows.cells.to_vec(),
+    };
+    let ids: Vec<&Value> = rows.table.rows.iter().map(|row| &row.id).collect();
+    let file = std::fs::File::create(path).map_err(Error::io(path))?;
+    Ok(write_scored(file, &ids, labels, &scored)?)
 }
 
 /// Which of the two layouts a model of `origin`'s family is written in, and who loads it.

@@ -1,0 +1,191 @@
+//! K models, each trained without one fold of the rows, for what they say about that fold.
+
+use super::{
+    EpochReport, Observer, Origin, Part, Parts, Run, StepReport, TrainJob, TrainPlan, better,
+};
+use crate::error::Error;
+use crate::precision::Precision;
+use crate::scores::Logits;
+use crate::split::{Rows, k_folds};
+
+/// What models say about rows that they were not trained on.
+pub(super) struct OutOfFold {
+    /// Log-odds of all rows, in table order.
+    pub log_odds: Logits,
+    /// The epoch that did best over all folds, which the final model is trained to.
+    pub best_epoch: u32,
+}
+
+/// One fold's model: its reports, and after each epoch the log-odds of the fold's rows.
+struct Fold {
+    rows: Vec<usize>,
+    epochs: Vec<(EpochReport, Logits)>,
+}
+
+impl OutOfFold {
+    /// Trains a model for each fold of `whole`, all of whose rows are to be learned from.
+    ///
+    /// # Errors
+    ///
+    /// When the rows cannot be dealt into the folds, when it is stopped, and as for any training.
+    pub fn train(
+        job: &TrainJob<'_>,
+        (origin, whole): (&Origin, &Parts<'_>),
+        n_folds: usize,
+        precision: Precision,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let fold_of = deal(job, whole, n_folds)?;
+        let mut folds = Vec::new();
+        for fold in 0..n_folds {
+            observer.fold(fold + 1, n_folds);
+            let (rows, others): (Vec<usize>, Vec<usize>) =
+                (0..fold_of.len()).partition(|&row| fold_of[row] == fold);
+            let parts = Parts {
+                train: whole.train.select(&others),
+                dev: whole.train.select(&rows),
+                labels: whole.labels.clone(),
+            };
+            let mut heard = WithoutNotes(observer);
+            let mut run = Run::prepare(job, origin, &parts, precision, &mut heard)?;
+            let epochs = epochs(&mut run, &mut heard)?;
+            folds.push(Fold { rows, epochs });
+        }
+        let best_epoch = best_epoch(&folds);
+        Ok(Self {
+            log_odds: gathered(&folds, best_epoch, &whole.train),
+            best_epoch,
+        })
+    }
+}
+
+/// The fold of each row.
+fn deal(job: &TrainJob<'_>, whole: &Parts<'_>, n_folds: usize) -> Result<Vec<usize>, Error> {
+    let groups = job.groups();
+    let rows = Rows {
+        texts: &whole.train.texts,
+        groups: &groups,
+        cells: &whole.train.cells,
+        n_labels: whole.labels.len(),
+    };
+    k_folds(&rows, n_folds, job.options.seed).map_err(|reason| Error::Split {
+        source_name: job.table.source.clone(),
+        reason,
+    })
+}
+
+/// All epochs of one fold's model.
+fn epochs(
+    run: &mut Run<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<(EpochReport, Logits)>, Error> {
+    let mut epochs = Vec::new();
+    for epoch in 0..run.plan.epochs {
+        let log_odds = run.epoch_and_dev(epoch, observer)?;
+        let report = run.progress.epochs.last().cloned();
+        epochs.push(report.zip(log_odds).ok_or(Error::StoppedEarly)?);
+    }
+    Ok(epochs)
+}
+
+/// The epoch with the best mean figures over the folds, from 1.
+fn best_epoch(folds: &[Fold]) -> u32 {
+    let n_epochs = folds
+        .iter()
+        .map(|fold| fold.epochs.len())
+        .min()
+        .unwrap_or(0);
+    let means = (0..n_epochs).map(|epoch| {
+        let reports: Vec<&EpochReport> = folds.iter().map(|fold| &fold.epochs[epoch].0).collect();
+        mean_report(epoch as u32 + 1, &reports)
+    });
+    let best = means.reduce(|best, next| if better(&next, &best) { next } else { best });
+    best.map_or(1, |best| best.epoch)
+}
+
+/// Means over the folds that have a figure.
+fn mean_report(epoch: u32, reports: &[&EpochReport]) -> EpochReport {
+    let mean = |figure: fn(&EpochReport) -> Option<f64>| {
+        crate::metrics::counts::mean(reports.iter().map(|report| figure(report)))
+    };
+    EpochReport {
+        epoch,
+        train_loss: mean(|report| Some(report.train_loss)).unwrap_or_default(),
+        dev_loss: mean(|report| report.dev_loss),
+        dev_macro_average_precision: mean(|report| report.dev_macro_average_precision),
+    }
+}
+
+/// The log-odds of each fold's rows after `epoch`, put where the rows stand in the table.
+fn gathered(folds: &[Fold], epoch: u32, whole: &Part<'_>) -> Logits {
+    let n_labels = whole.n_labels;
+    let mut values = vec![0.0; whole.cells.len()];
+    for fold in folds {
+        let (_, log_odds) = &fold.epochs[epoch as usize - 1];
+        for (index, row) in fold.rows.iter().enumerate() {
+            values[row * n_labels..][..n_labels].copy_from_slice(log_odds.row(index));
+        }
+    }
+    Logits::new(values, n_labels)
+}
+
+/// Hears what the models of folds do, but not what is odd about rows and folder once more for each.
+struct WithoutNotes<'a>(&'a mut dyn Observer);
+
+impl Observer for WithoutNotes<'_> {
+    fn plan(&mut self, plan: &TrainPlan) {
+        self.0.plan(plan);
+    }
+
+    fn step(&mut self, report: &StepReport) {
+        self.0.step(report);
+    }
+
+    fn epoch(&mut self, report: &EpochReport) {
+        self.0.epoch(report);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.0.stop_requested()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fold(rows: &[usize], precisions: &[f64]) -> Fold {
+        let epochs = precisions.iter().zip(1..).map(|(&precision, epoch)| {
+            let report = EpochReport {
+                epoch,
+                train_loss: 0.0,
+                dev_loss: None,
+                dev_macro_average_precision: Some(precision),
+            };
+            let log_odds = rows.iter().map(|&row| row as f32 + 100.0 * epoch as f32);
+            (report, Logits::new(log_odds.collect(), 1))
+        });
+        Fold {
+            rows: rows.to_vec(),
+            epochs: epochs.collect(),
+        }
+    }
+
+    #[test]
+    fn the_best_epoch_is_that_of_the_mean_and_rows_come_back_in_order() {
+        let folds = [
+            fold(&[1, 3], &[0.1, 0.6, 0.5]),
+            fold(&[0, 2], &[0.2, 0.5, 0.7]),
+        ];
+        assert_eq!(best_epoch(&folds), 3);
+        let whole = Part {
+            texts: vec!["a", "b", "c", "d"],
+            cells: vec![multihot_table::Cell::Yes; 4],
+            n_labels: 1,
+        };
+        assert_eq!(
+            gathered(&folds, 2, &whole).values(),
+            [200.0, 201.0, 202.0, 203.0]
+        );
+    }
+}

@@ -165,6 +165,9 @@ pub struct TrainArgs {
     /// Start of every random choice
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub seed: u64,
+    /// Fit no linear model to the same rows for comparison
+    #[arg(long)]
+    pub no_baseline: bool,
 }
 
 /// What a cell costs in training.
@@ -214,6 +217,12 @@ pub struct EvaluateArgs {
     /// TABLE is what `predict --logits` wrote: take its logits, and ask the network nothing
     #[arg(long, conflicts_with = "compare_precisions")]
     pub scores: bool,
+    /// Fit a linear model to this training table, and show it beside the model
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["scores", "compare_precisions"])]
+    pub baseline: Option<String>,
+    /// The table to choose the linear model's thresholds on [default: a tenth of its training table]
+    #[arg(long, value_name = "TABLE", requires = "baseline")]
+    pub baseline_dev: Option<String>,
     /// Answer in f32, bf16 and int8 in turn, and show what the last two change
     #[arg(long, conflicts_with = "precision")]
     pub compare_precisions: bool,

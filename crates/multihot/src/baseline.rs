@@ -11,6 +11,7 @@
 //! fits a label to them.
 
 mod logistic;
+mod report;
 mod sparse;
 mod tf_idf;
 mod words;
@@ -22,6 +23,7 @@ use multihot_table::Cell;
 
 use crate::scores::Logits;
 use logistic::{Examples, Line};
+pub use report::{BaselineReport, BaselineRows};
 use sparse::SparseRows;
 use tf_idf::Vocabulary;
 

@@ -12,6 +12,7 @@ use multihot_kernels::Cpu;
 use multihot_table::{Cell, Table};
 use multihot_tokenizer::{FolderFacts, Tokenizer};
 
+use crate::baseline::{BaselineReport, BaselineRows};
 use crate::decisions::{Decisions, TuneOptions, Tuning, tune};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
@@ -19,6 +20,7 @@ use crate::precision::{Precision, PredictPrecision, precision_note};
 use crate::rows::TokenRows;
 use crate::scores::{Logits, Probabilities};
 use crate::speed::Scoring;
+use crate::split::{Rows, hold_out_dev};
 use crate::stored::{self, Answers};
 use crate::train::Distortion;
 
@@ -240,6 +242,52 @@ impl Classifier {
         Ok(tuning)
     }
 
+    /// A linear model that learns from `train`, chooses its thresholds on `dev` as this classifier
+    /// does, and is evaluated on `test`: does the encoder earn its keep? Without `dev` a part of
+    /// `train` is held out. All tables must have the model's labels in its order.
+    ///
+    /// # Errors
+    ///
+    /// When `train` is too small to hold a part out, or nothing is known of the dev rows.
+    pub fn baseline(
+        &self,
+        train: &Table,
+        dev: Option<&Table>,
+        test: &Table,
+    ) -> Result<BaselineReport, Error> {
+        let (train_texts, train_cells) = (texts(train), cells(train));
+        let (test_texts, test_cells) = (texts(test), cells(test));
+        let whole = Rows {
+            texts: &train_texts,
+            groups: &[],
+            cells: &train_cells,
+            n_labels: self.labels.len(),
+        };
+        let (learned, held_out) = match dev {
+            Some(dev) => (
+                (train_texts.clone(), train_cells.clone()),
+                (texts(dev), cells(dev)),
+            ),
+            None => {
+                let (learned, held_out) =
+                    hold_out_dev(&whole, 0).map_err(|reason| Error::Split {
+                        source_name: train.source.clone(),
+                        reason,
+                    })?;
+                (whole.select(&learned), whole.select(&held_out))
+            }
+        };
+        let test = (test_texts, test_cells);
+        let rows = [&learned, &held_out, &test].map(|(texts, cells)| BaselineRows { texts, cells });
+        let pool = self.encoder.cpu().pool();
+        Ok(BaselineReport::new(
+            &self.labels,
+            rows,
+            &self.decisions.tune_options(),
+            pool,
+        )?)
+    }
+
     /// Puts what `tuning` chose into the model folder at `path`, in place of what stands there.
     ///
     /// # Errors
@@ -255,8 +303,7 @@ impl Classifier {
 
     /// Scores the texts of `table`.
     pub(crate) fn score_table(&self, table: &Table) -> Result<Scores, Error> {
-        let texts: Vec<&str> = table.rows.iter().map(|row| row.text.as_str()).collect();
-        self.score(&texts)
+        self.score(&texts(table))
     }
 
     /// The scoring of `tokens` in `time` by this model.
@@ -272,6 +319,11 @@ pub(crate) fn forward(encoder: &Encoder, rows: &TokenRows) -> Result<Logits, Err
         values.extend(encoder.forward(&rows.batch(range))?);
     }
     Ok(Logits::new(values, encoder.n_labels()))
+}
+
+/// All texts of `table`.
+pub(crate) fn texts(table: &Table) -> Vec<&str> {
+    table.rows.iter().map(|row| row.text.as_str()).collect()
 }
 
 /// All cells of `table`, row by row.

@@ -134,6 +134,15 @@ impl Decisions {
         self
     }
 
+    /// Options with the same objective for each label, to decide another model's scores alike.
+    pub fn tune_options(&self) -> TuneOptions {
+        let objective = |label: &LabelDecision| (label.label.clone(), label.objective);
+        TuneOptions {
+            objective_of: self.labels.iter().map(objective).collect(),
+            ..TuneOptions::default()
+        }
+    }
+
     /// Whether probabilities are other than the network's own.
     pub fn is_calibrated(&self) -> bool {
         let mut labels = self.labels.iter();

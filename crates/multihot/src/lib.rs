@@ -48,7 +48,7 @@ pub mod split;
 mod stored;
 pub mod train;
 
-pub use baseline::Baseline;
+pub use baseline::{Baseline, BaselineReport, BaselineRows};
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
 pub use compare::{LabelComparison, PrecisionComparison, PrecisionFigures, compare_precisions};

@@ -38,6 +38,17 @@ pub struct Rows<'a> {
     pub n_labels: usize,
 }
 
+impl<'a> Rows<'a> {
+    /// Texts and cells of these rows.
+    pub(crate) fn select(&self, rows: &[usize]) -> (Vec<&'a str>, Vec<Cell>) {
+        let cells = rows
+            .iter()
+            .flat_map(|row| &self.cells[row * self.n_labels..][..self.n_labels]);
+        let texts = rows.iter().map(|&row| self.texts[row]);
+        (texts.collect(), cells.copied().collect())
+    }
+}
+
 /// Why rows cannot be split; `rows` are those of the table, `parts` those that were asked for.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

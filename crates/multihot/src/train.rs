@@ -13,6 +13,7 @@ use multihot_table::{Cell, Table};
 use multihot_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::BaselineReport;
 use crate::classifier::{THRESHOLD, cells, forward, tokenizer};
 use crate::decisions::{self, TuneError, TuneOptions, Tuning};
 use crate::error::Error;
@@ -178,6 +179,8 @@ pub struct TrainSummary {
     pub tuning: Option<Tuning>,
     /// Folds that models were trained for besides.
     pub folds: Option<usize>,
+    /// A linear model of the same rows, on the rows that `dev` is about.
+    pub baseline: Option<BaselineReport>,
 }
 
 /// Fine-tunes an encoder on `job.table`, keeps the epoch with the highest dev macro
@@ -225,7 +228,10 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
         Some(out_of_fold) => (out_of_fold.log_odds, &parts.train.cells),
         None => (run.saved_log_odds()?, &parts.dev.cells),
     };
-    let (dev, tuning) = run.decide(&held_out, &job.options.decisions, observer)?;
+    let (dev, tuning) = run.decide(&held_out, &job.options.tune_options(), observer)?;
+    let baseline = (job.options.baseline && tuning.is_some())
+        .then(|| start::baseline(job, &parts))
+        .transpose()?;
     let text_column = &job.table.text_column;
     let decisions = tuning.as_ref().map(|tuning| tuning.decisions.clone());
     let stored = Stored::new(
@@ -251,7 +257,8 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     }
     let total = started.elapsed();
     let Run { progress, plan, .. } = run;
-    Ok(progress.summary(&plan, (dev, tuning), job.out, total, interrupted))
+    let held_out = (dev, tuning, baseline);
+    Ok(progress.summary(&plan, held_out, job.out, total, interrupted))
 }
 
 /// Where a training starts from.
@@ -520,12 +527,8 @@ impl<'a> Run<'a> {
         if let Some(advice) = guard::collapse(&plain, cells, self.plan.pooling) {
             observer.note(&advice);
         }
-        let options = TuneOptions {
-            seed: self.plan.seed,
-            ..options.clone()
-        };
         let pool = self.encoder.cpu().pool();
-        match decisions::tune(labels, log_odds, cells, &options, pool) {
+        match decisions::tune(labels, log_odds, cells, options, pool) {
             Ok(tuning) => {
                 tuning
                     .warnings()

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
-use multihot::{Classifier, Evaluation, LoadOptions, PredictPrecision, Scoring};
+use multihot::{
+    BaselineReport, Classifier, Evaluation, LoadOptions, PredictPrecision, Scoring, Table,
+};
 use serde::Serialize;
 
 use super::{cpu, labelled_table, load, print_json, scored_rows, speed};
@@ -20,29 +22,36 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
-    let (evaluation, scoring) = if args.scores {
+    if args.scores {
         let (logits, cells) = scored_rows(&args.table, &classifier)?;
-        (classifier.evaluate_logits(&logits, &cells), None)
-    } else {
-        let table = labelled_table(&args.table, &args.columns, &classifier)?;
-        let (evaluation, scoring) = classifier.evaluate_timed(&table)?;
-        (evaluation, Some(scoring))
-    };
-    let peak_rss_bytes = multihot::peak_rss_bytes();
-    if args.json {
-        let report = Report {
-            evaluation,
-            scoring,
-            peak_rss_bytes,
-        };
-        print_json(out, &report)?
-    } else {
-        evaluation.write_text(out)?;
-        if let Some(scoring) = scoring {
-            say(speed(&scoring, peak_rss_bytes));
-        }
+        let evaluation = classifier.evaluate_logits(&logits, &cells);
+        return write(args, Report::new(evaluation), out);
     }
-    Ok(Outcome::Done)
+    let table = labelled_table(&args.table, &args.columns, &classifier)?;
+    let (evaluation, scoring) = classifier.evaluate_timed(&table)?;
+    let report = Report {
+        scoring: Some(scoring),
+        baseline: baseline(args, &classifier, &table)?,
+        ..Report::new(evaluation)
+    };
+    write(args, report, out)
+}
+
+/// The linear model of `--baseline`, where one is asked for.
+fn baseline(
+    args: &EvaluateArgs,
+    classifier: &Classifier,
+    test: &Table,
+) -> Result<Option<BaselineReport>> {
+    let Some(train) = &args.baseline else {
+        return Ok(None);
+    };
+    let read = |name: &String| labelled_table(name, &args.columns, classifier);
+    let (train, dev) = (
+        read(train)?,
+        args.baseline_dev.as_ref().map(read).transpose()?,
+    );
+    Ok(Some(classifier.baseline(&train, dev.as_ref(), test)?))
 }
 
 /// What `evaluate --json` prints.
@@ -53,6 +62,35 @@ struct Report {
     /// Not where the scores were there already.
     scoring: Option<Scoring>,
     peak_rss_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineReport>,
+}
+
+impl Report {
+    fn new(evaluation: Evaluation) -> Self {
+        Self {
+            evaluation,
+            scoring: None,
+            peak_rss_bytes: multihot::peak_rss_bytes(),
+            baseline: None,
+        }
+    }
+}
+
+fn write(args: &EvaluateArgs, report: Report, out: &mut dyn Write) -> Result<Outcome> {
+    if args.json {
+        print_json(out, &report)?;
+        return Ok(Outcome::Done);
+    }
+    report.evaluation.write_text(out)?;
+    if let Some(baseline) = &report.baseline {
+        writeln!(out, "\nBeside a linear model of the training table:\n")?;
+        baseline.write_text(&report.evaluation, None, out)?;
+    }
+    if let Some(scoring) = &report.scoring {
+        say(speed(scoring, report.peak_rss_bytes));
+    }
+    Ok(Outcome::Done)
 }
 
 /// Runs `evaluate --compare-precisions`.

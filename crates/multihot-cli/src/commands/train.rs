@@ -99,6 +99,7 @@ fn options(args: &TrainArgs) -> Result<TrainOptions> {
         pooling: args.pooling.map(Into::into),
         decisions: args.decisions.options(args.seed),
         folds: args.folds,
+        baseline: !args.no_baseline,
     })
 }
 
@@ -136,6 +137,13 @@ fn print_summary(out: &mut dyn Write, summary: &TrainSummary) -> Result<()> {
             "\nThresholds, and what to expect of them on fresh rows:\n"
         )?;
         tuning.write_text(out)?;
+    }
+    if let Some(baseline) = &summary.baseline {
+        writeln!(
+            out,
+            "\nBeside a linear model of the same rows (F1 cross-fitted):\n"
+        )?;
+        baseline.write_text(&summary.dev, summary.tuning.as_ref(), out)?;
     }
     writeln!(
         out,

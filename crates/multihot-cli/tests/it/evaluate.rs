@@ -176,3 +176,69 @@ fn all_labels_of_the_model_are_asked_for() {
         .run(&["evaluate", &text(trained()), "t.csv"])
         .fails_with(&["t.csv: no column `sports`", "hint: did you mean `sport`?"]);
 }
+
+#[test]
+fn a_linear_model_is_shown_beside_the_encoder() {
+    let place = Place::new();
+    let (model, table) = (text(trained()), text(&reviews()));
+    let args = [
+        "evaluate",
+        &model,
+        &table,
+        "--baseline",
+        &table,
+        "--baseline-dev",
+        &table,
+    ];
+    let shown = place.run(&args).succeeds().stdout;
+    for line in [
+        "this model  ",
+        "linear baseline  ",
+        "The encoder does not earn its keep here",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let json = place
+        .run(&[&args[..], &["--json"]].concat())
+        .succeeds()
+        .json();
+    let linear = &json["baseline"]["evaluation"]["macro"]["average_precision"];
+    // It is scored on the rows it learned from, which no tiny encoder can match.
+    assert!(linear.as_f64().unwrap() > 0.95, "{linear}");
+    assert_eq!(json["baseline"]["tuning"]["rows"], 120);
+
+    let args = ["evaluate", &model, &table, "--baseline", &table, "--json"];
+    let json = place.run(&args).succeeds().json();
+    assert_eq!(
+        json["baseline"]["tuning"]["rows"], 50,
+        "a part of its training table"
+    );
+    let run = place
+        .run(&["evaluate", &model, &table, "--baseline-dev", &table])
+        .ends_with(2);
+    assert!(run.stderr.contains("--baseline <TABLE>"), "{}", run.stderr);
+}
+
+#[test]
+fn a_training_compares_itself_with_a_linear_model_unless_told_not_to() {
+    let place = Place::new();
+    let options = ["--epochs", "1", "--json"];
+    let summary = place.train(&reviews(), "a", &options).succeeds().json();
+    let (baseline, dev) = (&summary["baseline"], &summary["dev"]);
+    assert_eq!(baseline["evaluation"]["rows"], dev["rows"]);
+    assert!(baseline["features"].as_u64().unwrap() > 10);
+    let options = ["--epochs", "1", "--json", "--no-baseline"];
+    let summary = place.train(&reviews(), "b", &options).succeeds().json();
+    assert_eq!(summary["baseline"], Value::Null);
+    let options = ["--epochs", "1", "--folds", "2", "--json"];
+    let summary = place.train(&reviews(), "c", &options).succeeds().json();
+    assert_eq!(summary["baseline"]["evaluation"]["rows"], 120);
+    let shown = place
+        .train(&reviews(), "d", &["--epochs", "1"])
+        .succeeds()
+        .stdout;
+    assert!(
+        shown.contains("Beside a linear model of the same rows"),
+        "{shown}"
+    );
+}

@@ -13,7 +13,7 @@ use super::fit::{Basis, FEWEST, Fit, Task, in_parallel, probability};
 use super::objective::{F1, Objective, positives_for_guarantee};
 use super::ranked::{RankedCell, RankedLabel};
 use super::{Answer, Band, Decisions, LabelDecision, SureTargets, text};
-use crate::metrics::counts::{Counts, mean, share, total};
+use crate::metrics::counts::{Counts, mean, share, total, weighted_mean};
 use crate::scores::Logits;
 
 /// Parts of the rows of which each is decided by what the others chose.
@@ -221,6 +221,8 @@ pub struct TuningSummary {
     pub macro_f1: Option<f64>,
     /// F1 over all known cells, cross-fitted.
     pub micro_f1: Option<f64>,
+    /// Mean F1 of the labels, each counting as often as it is true, cross-fitted.
+    pub weighted_f1: Option<f64>,
     /// Means over the labels.
     pub calibration_figures: BeforeAndAfter,
 }
@@ -539,6 +541,7 @@ impl TuningSummary {
             macro_f1_on_tuning_rows: mean(labels.iter().map(|label| label.on_tuning_rows.f1_score)),
             macro_f1: mean(labels.iter().map(|label| label.cross_fitted.f1_score)),
             micro_f1: total(&counts).f1(),
+            weighted_f1: weighted_mean(counts.iter().map(|counts| (counts.f1(), counts.support()))),
             calibration_figures: BeforeAndAfter {
                 raw: figures(|both| &both.raw),
                 calibrated: figures(|both| &both.calibrated),

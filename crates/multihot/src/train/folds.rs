@@ -3,6 +3,7 @@
 use super::{
     EpochReport, Observer, Origin, Part, Parts, Run, StepReport, TrainJob, TrainPlan, better,
 };
+use crate::baseline::Baseline;
 use crate::error::Error;
 use crate::precision::Precision;
 use crate::scores::Logits;
@@ -56,6 +57,36 @@ impl OutOfFold {
             log_odds: gathered(&folds, best_epoch, &whole.train),
             best_epoch,
         })
+    }
+}
+
+/// The log-odds of each row by a linear model of the other folds, and the most features that
+/// one of them has.
+pub(super) fn baseline(
+    job: &TrainJob<'_>,
+    whole: &Parts<'_>,
+    n_folds: usize,
+) -> Result<(Logits, usize), Error> {
+    let fold_of = deal(job, whole, n_folds)?;
+    let (n_labels, threads) = (whole.labels.len(), job.cpu.pool().threads());
+    let mut values = vec![0.0; whole.train.cells.len()];
+    let mut features = 0;
+    for fold in 0..n_folds {
+        let (rows, others): (Vec<usize>, Vec<usize>) =
+            (0..fold_of.len()).partition(|&row| fold_of[row] == fold);
+        let (train, held_out) = (whole.train.select(&others), whole.train.select(&rows));
+        let baseline = Baseline::fit(&train.texts, &train.cells, n_labels, threads);
+        scatter(&baseline.logits(&held_out.texts), &rows, &mut values);
+        features = features.max(baseline.n_features());
+    }
+    Ok((Logits::new(values, n_labels), features))
+}
+
+/// Puts the scores of `rows` where these stand among all rows.
+fn scatter(scores: &Logits, rows: &[usize], all: &mut [f32]) {
+    let n_labels = scores.n_labels();
+    for (index, row) in rows.iter().enumerate() {
+        all[row * n_labels..][..n_labels].copy_from_slice(scores.row(index));
     }
 }
 
@@ -122,9 +153,7 @@ fn gathered(folds: &[Fold], epoch: u32, whole: &Part<'_>) -> Logits {
     let mut values = vec![0.0; whole.cells.len()];
     for fold in folds {
         let (_, log_odds) = &fold.epochs[epoch as usize - 1];
-        for (index, row) in fold.rows.iter().enumerate() {
-            values[row * n_labels..][..n_labels].copy_from_slice(log_odds.row(index));
-        }
+        scatter(log_odds, &fold.rows, &mut values);
     }
     Logits::new(values, n_labels)
 }

@@ -105,6 +105,8 @@ pub struct TrainOptions {
     /// Hold nothing out, and train a model for each of so many folds besides, to say which epoch is
     /// best and to score each row by a model that was not trained on it.
     pub folds: Option<usize>,
+    /// Fit a linear model to the same rows, and compare.
+    pub baseline: bool,
 }
 
 impl Default for TrainOptions {
@@ -132,6 +134,7 @@ impl Default for TrainOptions {
             pooling: None,
             decisions: TuneOptions::default(),
             folds: None,
+            baseline: true,
         }
     }
 }
@@ -273,6 +276,14 @@ impl TrainOptions {
         match self.positive_weights {
             Some(PositiveWeights::Auto { cap }) => within("--pos-weight-cap", cap, 1.0..=1e6),
             _ => Ok(()),
+        }
+    }
+
+    /// How decisions are chosen, from the seed of the training.
+    pub(super) fn tune_options(&self) -> TuneOptions {
+        TuneOptions {
+            seed: self.seed,
+            ..self.decisions.clone()
         }
     }
 

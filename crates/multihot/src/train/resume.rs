@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, better};
+use crate::baseline::BaselineReport;
 use crate::decisions::Tuning;
 use crate::error::Error;
 use crate::metrics::Evaluation;
@@ -50,7 +51,7 @@ impl Progress {
     pub(super) fn summary(
         self,
         plan: &TrainPlan,
-        (dev, tuning): (Evaluation, Option<Tuning>),
+        (dev, tuning, baseline): (Evaluation, Option<Tuning>, Option<BaselineReport>),
         out: &Path,
         total: Duration,
         interrupted: bool,
@@ -69,6 +70,7 @@ impl Progress {
             precision: plan.precision,
             tuning,
             folds: plan.folds,
+            baseline,
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use multihot_checkpoint::{ModelFolder, Pooling};
 use multihot_encoder::{Encoder, Freeze as EncoderFreeze, Purpose};
 use multihot_table::Cell;
 
 use super::{
-    Distortion, Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, loss,
+    Distortion, Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, folds,
+    loss,
 };
+use crate::baseline::{BaselineReport, BaselineRows};
 use crate::error::Error;
 use crate::split::{Rows, hold_out_dev};
 use crate::stored::Stored;
@@ -122,6 +125,13 @@ impl<'a> Parts<'a> {
 }
 
 impl Part<'_> {
+    fn for_baseline(&self) -> BaselineRows<'_> {
+        BaselineRows {
+            texts: &self.texts,
+            cells: &self.cells,
+        }
+    }
+
     /// The same rows with their cells in another order of labels.
     fn with_labels(mut self, order: &[usize]) -> Self {
         let rows = 0..self.texts.len();
@@ -160,6 +170,32 @@ fn own_labels(folder: &ModelFolder) -> Result<Option<Vec<String>>, Error> {
         .label_names
         .clone()
         .filter(|_| config.is_classifier()))
+}
+
+/// A linear model of the rows, on those that decisions were worked out on: the dev rows, or with
+/// folds all rows, each scored by a model of the other folds.
+pub(super) fn baseline(job: &TrainJob<'_>, parts: &Parts<'_>) -> Result<BaselineReport, Error> {
+    let (labels, pool) = (&parts.labels, job.cpu.pool());
+    let options = job.options.tune_options();
+    if let Some(folds) = job.options.folds {
+        let started = Instant::now();
+        let (logits, features) = folds::baseline(job, parts, folds)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let rows = (&logits, parts.train.cells.as_slice());
+        let report = BaselineReport::of_logits(labels, rows, rows, &options, pool)?;
+        return Ok(BaselineReport {
+            features,
+            seconds,
+            ..report
+        });
+    }
+    let (train, dev) = (parts.train.for_baseline(), parts.dev.for_baseline());
+    Ok(BaselineReport::new(
+        labels,
+        [train, dev, dev],
+        &options,
+        pool,
+    )?)
 }
 
 /// Loads the encoder; a fresh head starts at the base rates of the training rows.

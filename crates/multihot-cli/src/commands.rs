@@ -16,6 +16,7 @@ use crate::exit::{Outcome, Usage};
 use crate::screen::say;
 
 mod bench;
+mod compare;
 mod evaluate;
 mod inspect;
 mod predict;
@@ -34,6 +35,7 @@ pub fn run(command: &Command) -> Result<Outcome> {
         Command::Train(args) => train::train(args, out),
         Command::Tune(args) => tune::tune(args, out),
         Command::Evaluate(args) => evaluate::evaluate(args, out),
+        Command::Compare(args) => compare::compare(args, out),
         Command::Predict(args) => predict::predict(args, out),
         Command::Inspect(args) => inspect::inspect(args, out),
         Command::Bench(args) => bench::bench(args, out),

@@ -15,7 +15,7 @@ use multihot_tokenizer::{FolderFacts, Tokenizer};
 use crate::baseline::{BaselineReport, BaselineRows};
 use crate::decisions::{Decisions, TuneOptions, Tuning, tune};
 use crate::error::Error;
-use crate::metrics::{self, Evaluation};
+use crate::metrics::{Bootstrap, Evaluation, Judged, evaluate_with};
 use crate::precision::{Precision, PredictPrecision, precision_note};
 use crate::rows::TokenRows;
 use crate::scores::{Logits, Probabilities};
@@ -182,24 +182,43 @@ impl Classifier {
     ///
     /// As [`Classifier::score`].
     pub fn evaluate(&self, table: &Table) -> Result<Evaluation, Error> {
-        Ok(self.evaluate_timed(table)?.0)
+        Ok(self.evaluate_timed(table, Bootstrap::OFF)?.0)
     }
 
-    /// [`Classifier::evaluate`], and how long the scoring took.
+    /// [`Classifier::evaluate`] with intervals, and how long the scoring took.
     ///
     /// # Errors
     ///
     /// As [`Classifier::score`].
-    pub fn evaluate_timed(&self, table: &Table) -> Result<(Evaluation, Scoring), Error> {
+    pub fn evaluate_timed(
+        &self,
+        table: &Table,
+        bootstrap: Bootstrap,
+    ) -> Result<(Evaluation, Scoring), Error> {
         let scores = self.score_table(table)?;
-        let evaluation = self.evaluate_logits(&scores.logits, &cells(table));
+        let evaluation = self.evaluate_calibrated(&scores.calibrated, &cells(table), bootstrap);
         Ok((evaluation, scores.scoring))
     }
 
     /// Compares the answers that go with the network's `logits` with `cells` of the same shape.
-    pub fn evaluate_logits(&self, logits: &Logits, cells: &[Cell]) -> Evaluation {
-        let calibrated = self.calibrated(logits);
-        metrics::evaluate(&self.labels, &calibrated, cells, &self.thresholds())
+    pub fn evaluate_logits(
+        &self,
+        logits: &Logits,
+        cells: &[Cell],
+        bootstrap: Bootstrap,
+    ) -> Evaluation {
+        self.evaluate_calibrated(&self.calibrated(logits), cells, bootstrap)
+    }
+
+    fn evaluate_calibrated(
+        &self,
+        calibrated: &Logits,
+        cells: &[Cell],
+        bootstrap: Bootstrap,
+    ) -> Evaluation {
+        let (thresholds, pool) = (self.thresholds(), self.cpu().pool());
+        let judged = Judged::new(&self.labels, calibrated, cells, &thresholds, pool);
+        evaluate_with(&judged, bootstrap)
     }
 
     /// `logits` of this model as its thresholds take them.
@@ -299,6 +318,11 @@ impl Classifier {
         tuning: &Tuning,
     ) -> Result<(), Error> {
         stored::replace_decisions(path, family, tuning)
+    }
+
+    /// The processor that it computes on.
+    pub(crate) fn cpu(&self) -> &Cpu {
+        self.encoder.cpu()
     }
 
     /// Scores the texts of `table`.

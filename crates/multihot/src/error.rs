@@ -104,6 +104,17 @@ pub enum Error {
         /// The labels there are.
         known: Vec<String>,
     },
+    /// Two models that are compared answer different questions.
+    #[error(
+        "the models do not have the same labels: {}",
+        differing(only_a, only_b)
+    )]
+    LabelsDiffer {
+        /// Labels that only model A has.
+        only_a: Vec<String>,
+        /// Labels that only model B has.
+        only_b: Vec<String>,
+    },
     /// A training left a checkpoint, and it was not said what to do with it.
     #[error("{}: a training that has not ended left its checkpoint here", .0.display())]
     CheckpointInTheWay(PathBuf),
@@ -174,6 +185,11 @@ impl Error {
                 "pass the same options and tables as before, or start afresh with `--overwrite`"
                     .into(),
             ),
+            Error::LabelsDiffer { .. } => Some(
+                "compare models of the same labels, in whatever order; one with others can be \
+                 trained on the same table with `--labels`"
+                    .into(),
+            ),
             Error::Diverged { .. } => Some("try a lower `--learning-rate`".into()),
             Error::Options(_)
             | Error::Stored { .. }
@@ -188,5 +204,18 @@ impl Error {
             path: path.to_owned(),
             source,
         }
+    }
+}
+
+/// The labels that only one of two models has.
+fn differing(only_a: &[String], only_b: &[String]) -> String {
+    let names = |model: &str, labels: &[String]| {
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        format!("only {model} has {}", labels.join(", "))
+    };
+    match (only_a, only_b) {
+        (a, []) => names("A", a),
+        ([], b) => names("B", b),
+        (a, b) => format!("{}; {}", names("A", a), names("B", b)),
     }
 }

@@ -33,7 +33,8 @@
 mod baseline;
 pub mod bench;
 mod classifier;
-mod compare;
+mod compare_models;
+mod compare_precisions;
 pub mod decisions;
 mod error;
 pub mod inspect;
@@ -51,13 +52,19 @@ pub mod train;
 pub use baseline::{Baseline, BaselineReport, BaselineRows};
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
-pub use compare::{LabelComparison, PrecisionComparison, PrecisionFigures, compare_precisions};
+pub use compare_models::{
+    Difference, LabelDifference, LabelDifferences, ModelComparison, OverallDifferences, Tallies,
+    Tally, compare_models,
+};
+pub use compare_precisions::{
+    LabelComparison, PrecisionComparison, PrecisionFigures, compare_precisions,
+};
 pub use decisions::{
     CalibrationMethod, Decisions, Objective, SureTargets, TuneOptions, Tuning, tune,
 };
 pub use error::Error;
 pub use label_errors::{LabelError, label_errors, row_qualities};
-pub use metrics::Evaluation;
+pub use metrics::{Bootstrap, Evaluation};
 pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
 pub use multihot_kernels::{Cpu, Isa, IsaError};
 pub use multihot_table::{

@@ -3,72 +3,88 @@
 //! Everything is worked out in `f64`. What has no value is `None`: precision where nothing was
 //! predicted, a curve where a label has one value only. An unknown cell counts nowhere.
 //!
-//! `counts.rs` has the figures at a threshold, `curves.rs` those without, `report.rs` the averages.
+//! `label.rs` and `rows.rs` go through the cells, label by label and row by row; `counts.rs`,
+//! `curves.rs`, `points.rs` and `calibration.rs` have the equations, `report.rs` and
+//! `averages.rs` the averages, `bootstrap.rs` and `intervals.rs` how sure all that is.
 
+mod averages;
+mod bootstrap;
+mod calibration;
 pub(crate) mod counts;
 mod curves;
+mod difference;
+mod intervals;
+mod label;
+mod points;
+mod pooled;
 mod report;
+mod rows;
+mod sample;
 pub(crate) mod text;
 
 use std::io::{self, Write};
 
+use multihot_kernels::Pool;
 use multihot_table::Cell;
 use serde::{Serialize, Serializer};
 
 use crate::scores::Logits;
-use counts::{Counts, mean, share, total};
-use curves::Ranking;
-pub use report::{Report, ReportLine};
+pub use averages::{Averages, DecisionFigures};
+pub(crate) use bootstrap::Resampling;
+pub use bootstrap::{Bootstrap, Draws, Interval};
+pub use calibration::{CalibrationErrors, EqualWidth};
+pub use counts::Counts;
+pub use difference::Difference;
+pub(crate) use difference::holm;
+pub use intervals::{CurveIntervals, Intervals, LabelIntervals};
+pub use label::LabelEvaluation;
+pub(crate) use label::LabelReplicate;
+pub use points::OperatingPoints;
+pub(crate) use report::AVERAGES;
+pub use report::{LineIntervals, Report, ReportLine};
+pub use rows::RowRanking;
+pub(crate) use sample::{Measured, Sample};
 
 /// What [`evaluate`] finds, serialized as `multihot evaluate --json` prints it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Rows looked at, with known cells or without.
     pub rows: usize,
-    /// Precision, recall and F1 at the threshold.
+    /// Precision, recall and F1 at the thresholds.
     pub report: Report,
-    /// Each label's figures that need no threshold.
+    /// Each label's other figures.
     #[serde(serialize_with = "by_name")]
     pub labels: Vec<LabelEvaluation>,
-    /// Their averages.
+    /// Their means over the labels that have a value.
     #[serde(rename = "macro")]
-    pub macro_scores: MacroScores,
+    pub macro_scores: Averages,
     /// The share of rows whose known cells are all decided rightly, among rows with known cells.
     pub subset_accuracy: Option<f64>,
     /// The share of wrong decisions among the known cells.
     pub hamming_loss: Option<f64>,
     /// The mean binary cross-entropy over the known cells.
     pub log_loss: Option<f64>,
+    /// The same figures of all known cells in one pool.
+    #[serde(rename = "micro")]
+    pub micro_scores: Averages,
+    /// Their means over the labels, each counting as often as it is true.
+    #[serde(rename = "weighted")]
+    pub weighted_scores: Averages,
+    /// Their means over the rows.
+    #[serde(rename = "samples")]
+    pub samples_scores: Averages,
+    /// How well each row's labels are ranked.
+    pub ranking: RowRanking,
+    /// The means of the labels' calibration.
+    pub calibration: CalibrationErrors,
+    /// 95 % intervals of the main figures, each where the figure itself stands; left out where
+    /// none were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<Intervals>,
 }
 
-/// How well the logits of one label rank and fit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LabelEvaluation {
-    /// The label.
-    #[serde(skip)]
-    pub name: String,
-    /// Area under the ROC curve; `None` unless both values occur.
-    pub roc_auc: Option<f64>,
-    /// Area under the steps of precision and recall; `None` unless both values occur.
-    pub average_precision: Option<f64>,
-    /// The mean binary cross-entropy over the known cells.
-    pub log_loss: Option<f64>,
-    /// Known cells.
-    pub known: usize,
-    /// Known cells that say yes.
-    pub positives: usize,
-}
-
-/// Means over the labels that have both values.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct MacroScores {
-    /// Mean area under the ROC curve.
-    pub roc_auc: Option<f64>,
-    /// Mean average precision.
-    pub average_precision: Option<f64>,
-}
-
-/// Compares `logits` with the `cells` of the same shape, row-major, one column for each of `labels`.
+/// Compares `logits` with the `cells` of the same shape, row-major, one column for each of
+/// `labels`, without intervals, and on all cores where there is much to do.
 ///
 /// A cell is decided yes where the sigmoid of its logit is at least its label's threshold.
 ///
@@ -81,44 +97,104 @@ pub fn evaluate(
     cells: &[Cell],
     thresholds: &[f32],
 ) -> Evaluation {
-    assert_eq!(
-        labels.len(),
-        logits.n_labels(),
-        "evaluate: not one name for each label"
-    );
-    assert_eq!(
-        cells.len(),
-        logits.values().len(),
-        "evaluate: logits and `cells` differ in length"
-    );
-    let (by_label, by_row) = count(logits, cells, thresholds);
-    let rankings: Vec<Ranking> = (0..labels.len())
-        .map(|label| Ranking::of(label, logits, cells))
-        .collect();
-    let evaluations: Vec<LabelEvaluation> = labels.iter().zip(&rankings).map(of_label).collect();
+    let threads = if cells.len() < WORTH_THREADS {
+        1
+    } else {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    };
+    let pool = Pool::new(threads);
+    let judged = Judged::new(labels, logits, cells, thresholds, &pool);
+    evaluate_with(&judged, Bootstrap::OFF)
+}
 
-    let all = total(&by_label);
-    let all_right = by_row
-        .iter()
-        .filter(|row| row.known() > 0 && row.wrong() == 0)
-        .count();
-    let rows_with_known = by_row.iter().filter(|row| row.known() > 0).count();
+/// Cells that take longer than to start threads.
+const WORTH_THREADS: usize = 1 << 16;
+
+/// [`evaluate`], with intervals.
+pub fn evaluate_with(judged: &Judged<'_>, bootstrap: Bootstrap) -> Evaluation {
+    let resampling = bootstrap.draw(judged.logits.rows(), judged.cells.len());
+    let measured = Measured::new(judged, resampling.as_ref());
+    let intervals = resampling.map(|resampling| Intervals::new(&measured, resampling.draws()));
+    let sample = measured.sample();
+    let by_label = sample.by_label();
     Evaluation {
-        rows: logits.rows(),
-        report: Report::new(labels, &by_label, &by_row),
-        macro_scores: MacroScores {
-            roc_auc: mean(evaluations.iter().map(|label| label.roc_auc)),
-            average_precision: mean(evaluations.iter().map(|label| label.average_precision)),
-        },
-        labels: evaluations,
-        subset_accuracy: share(all_right, rows_with_known),
-        hamming_loss: share(all.wrong(), all.known()),
-        log_loss: loss(rankings.iter().map(Ranking::loss_sum).sum(), all.known()),
+        rows: judged.logits.rows(),
+        report: Report::new(judged.labels, &by_label, &sample.rows),
+        macro_scores: Averages::macro_of(&sample),
+        subset_accuracy: sample.subset_accuracy(),
+        hamming_loss: sample.hamming_loss(),
+        log_loss: sample.log_loss(),
+        micro_scores: Averages::micro(&sample, pooled::curve(judged)),
+        weighted_scores: Averages::weighted(&sample),
+        samples_scores: Averages::samples(&measured.rows),
+        calibration: CalibrationErrors::mean(measured.labels().map(|label| &label.calibration)),
+        ranking: measured.rows.ranking.clone(),
+        labels: measured.labels().cloned().collect(),
+        intervals,
+    }
+}
+
+/// Logits, what is decided from them, and the cells that say what is right.
+pub struct Judged<'a> {
+    labels: &'a [String],
+    logits: &'a Logits,
+    cells: &'a [Cell],
+    thresholds: &'a [f32],
+    decisions: Vec<bool>,
+    pool: &'a Pool,
+}
+
+impl<'a> Judged<'a> {
+    /// Decides by one threshold a label; `pool` does the work, here and later. All is row-major.
+    ///
+    /// # Panics
+    ///
+    /// When `labels`, `logits`, `cells` and `thresholds` differ in shape.
+    pub fn new(
+        labels: &'a [String],
+        logits: &'a Logits,
+        cells: &'a [Cell],
+        thresholds: &'a [f32],
+        pool: &'a Pool,
+    ) -> Self {
+        assert_eq!(
+            labels.len(),
+            logits.n_labels(),
+            "evaluate: not one name for each label"
+        );
+        assert_eq!(
+            cells.len(),
+            logits.values().len(),
+            "evaluate: logits and `cells` differ in length"
+        );
+        assert_eq!(
+            thresholds.len(),
+            labels.len(),
+            "evaluate: not one threshold for each label"
+        );
+        Self {
+            decisions: logits.decisions(thresholds, pool),
+            labels,
+            logits,
+            cells,
+            thresholds,
+            pool,
+        }
     }
 }
 
 impl Evaluation {
-    /// Writes a table that a person can read, a dash standing for what has no value.
+    /// Writes the figures of each label and the overall ones as a table that a person can read, a
+    /// dash standing for what has no value.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_summary(&self, out: &mut dyn Write) -> io::Result<()> {
+        text::write_summary(self, out)
+    }
+
+    /// Writes the summary, and below it further averages, the ranking of rows, and calibration.
     ///
     /// # Errors
     ///
@@ -126,35 +202,6 @@ impl Evaluation {
     pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         text::write(self, out)
     }
-}
-
-/// Counts the decisions on each label and on each row.
-fn count(logits: &Logits, cells: &[Cell], thresholds: &[f32]) -> (Vec<Counts>, Vec<Counts>) {
-    let n_labels = logits.n_labels();
-    let mut by_label = vec![Counts::default(); n_labels];
-    let mut by_row = vec![Counts::default(); logits.rows()];
-    let decisions = logits.probabilities().decisions(thresholds);
-    for (i, (&decision, &cell)) in decisions.iter().zip(cells).enumerate() {
-        by_label[i % n_labels].add(decision, cell);
-        by_row[i / n_labels].add(decision, cell);
-    }
-    (by_label, by_row)
-}
-
-fn of_label((name, ranking): (&String, &Ranking)) -> LabelEvaluation {
-    LabelEvaluation {
-        name: name.clone(),
-        roc_auc: ranking.roc_auc(),
-        average_precision: ranking.average_precision(),
-        log_loss: loss(ranking.loss_sum(), ranking.known()),
-        known: ranking.known(),
-        positives: ranking.positives(),
-    }
-}
-
-/// The mean loss; `None` without known cells, or where a logit was not finite.
-fn loss(sum: f64, known: usize) -> Option<f64> {
-    (known > 0 && sum.is_finite()).then(|| sum / known as f64)
 }
 
 fn by_name<S: Serializer>(labels: &[LabelEvaluation], serializer: S) -> Result<S::Ok, S::Error> {
@@ -179,6 +226,11 @@ mod tests {
 
     /// The table of scikit-learn's own layout, with one more label that is never true.
     fn example() -> Evaluation {
+        let (labels, logits, cells) = example_rows();
+        evaluate(&labels, &logits, &cells, &[0.5; 3])
+    }
+
+    fn example_rows() -> (Vec<String>, Logits, [Cell; 12]) {
         let labels = names(&["positive", "sports", "business"]);
         let logits = Logits::new(
             vec![
@@ -187,29 +239,50 @@ mod tests {
             3,
         );
         let cells = [Yes, Yes, No, Yes, Yes, No, Yes, No, Unknown, No, No, No];
-        evaluate(&labels, &logits, &cells, &[0.5; 3])
+        (labels, logits, cells)
     }
 
     #[test]
     fn a_table_reads_like_that_of_scikit_learn() {
         let expected = "
-              precision    recall  f1-score   support   roc-auc  average precision
+              precision    recall  f1-score   support  roc-auc  avg prec
 
-    positive     0.6667    0.6667    0.6667         3    0.6667             0.9167
-      sports     1.0000    0.5000    0.6667         2    1.0000             1.0000
-    business          -         -         -         0         -                  -
+    positive     0.6667    0.6667    0.6667         3   0.6667    0.9167
+      sports     1.0000    0.5000    0.6667         2   1.0000    1.0000
+    business          -         -         -         0        -         -
 
-   micro avg     0.7500    0.6000    0.6667         5
-   macro avg     0.8333    0.5833    0.6667         5
-weighted avg     0.8000    0.6000    0.6667         5
- samples avg     0.6667    0.5000    0.4167         5
+   micro avg     0.7500    0.6000    0.6667         5   0.9167    0.9029
+   macro avg     0.8333    0.5833    0.6667         5   0.8333    0.9583
+weighted avg     0.8000    0.6000    0.6667         5   0.8000    0.9500
+ samples avg     0.6667    0.5000    0.4167         5   1.0000    1.0000
 
+macro f1, with support      0.6667   over 2 of 3 labels
+macro f1, all labels        0.4444   no value counts as 0
 macro roc-auc               0.8333   over 2 of 3 labels
 macro average precision     0.9583   over 2 of 3 labels
 subset accuracy             0.2500
 hamming loss                0.2727
 log loss                    0.4393
 rows                             4
+
+                              micro     macro  weighted   samples
+accuracy                     0.7273    0.7500    0.6000    0.7083
+balanced accuracy            0.7167    0.5417    0.5000    0.7500
+specificity                  0.8333    0.6667    0.4000    0.9167
+negative predictive value    0.7143    0.5556    0.2667    0.7500
+jaccard                      0.5000    0.5000    0.5000    0.3750
+f0.5-score                   0.7143    0.7500    0.7333    0.4583
+f2-score                     0.6250    0.6111    0.6222    0.3889
+matthews correlation         0.4485    0.1220    0.0309    0.7500
+
+labels as each row ranks them (3 rows with a yes, 3 with a no too)
+  lrap              1.0000    ndcg              1.0000    one-error         0.0000
+  coverage error    1.6667    ranking loss      0.0000    precision at 1    0.7500
+  recall at 1       0.6667
+
+calibration, mean over labels
+  brier             0.1370    ece               0.2967    mce               0.5408
+  equal width: l1   0.2967    l2                0.3529    max               0.5408
 ";
         assert_eq!(format!("\n{}", text(&example())), expected);
     }
@@ -226,6 +299,11 @@ rows                             4
             "subset_accuracy",
             "hamming_loss",
             "log_loss",
+            "micro",
+            "weighted",
+            "samples",
+            "ranking",
+            "calibration",
         ];
         assert_eq!(keys, expected);
         assert_eq!(
@@ -234,10 +312,105 @@ rows                             4
         );
         let business = serde_json::to_string(&json["labels"]["business"]).unwrap();
         assert!(business.starts_with(r#"{"roc_auc":null,"average_precision":null,"log_loss":0."#));
-        assert!(
-            business.ends_with(r#","known":3,"positives":0}"#),
-            "{business}"
+        let counts =
+            r#","known":3,"positives":0,"threshold":0.5,"confusion_matrix":[[3,0],[0,0]],"#;
+        assert!(business.contains(counts), "{business}");
+        assert_eq!(
+            json["report"]["macro avg (labels with support)"]["support"],
+            5
         );
+        assert_eq!(json["ranking"]["precision_at"]["1"], 0.75);
+    }
+
+    /// The example with intervals.
+    fn example_with_intervals(thresholds: [f32; 3]) -> Evaluation {
+        let (labels, logits, cells) = example_rows();
+        let pool = Pool::new(1);
+        let judged = Judged::new(&labels, &logits, &cells, &thresholds, &pool);
+        evaluate_with(&judged, Bootstrap::default())
+    }
+
+    #[test]
+    fn intervals_stand_where_their_figures_do() {
+        let with = serde_json::to_value(example_with_intervals([0.5; 3])).unwrap();
+        let mut without = with.clone();
+        let intervals = without
+            .as_object_mut()
+            .unwrap()
+            .remove("intervals")
+            .unwrap();
+        assert_eq!(without, serde_json::to_value(example()).unwrap());
+        assert_eq!(intervals["level"], 0.95);
+        assert_eq!(
+            (&intervals["replicates"], &intervals["groups"]),
+            (&1000.into(), &4.into())
+        );
+        assert_each_is_round_its_figure(&intervals, &with);
+        // A label that is never true is so in every replicate.
+        assert!(intervals["report"]["business"]["f1-score"].is_null());
+        assert!(intervals["report"]["positive"]["f1-score"].is_array());
+        assert!(intervals["macro"]["average_precision"].is_array());
+    }
+
+    /// That every interval has its figure at the same place, and round it.
+    fn assert_each_is_round_its_figure(interval: &serde_json::Value, figure: &serde_json::Value) {
+        match interval {
+            serde_json::Value::Object(intervals) => {
+                let inner = intervals.iter().filter(|(key, _)| !figure[key].is_null());
+                inner.for_each(|(key, inner)| assert_each_is_round_its_figure(inner, &figure[key]));
+            }
+            serde_json::Value::Array(ends) => {
+                let [low, high] = [0, 1].map(|i| ends[i].as_f64().unwrap());
+                let figure = figure.as_f64().unwrap();
+                assert!(
+                    low <= figure + 1e-6 && figure <= high + 1e-6,
+                    "{low} {figure} {high}"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_intervals_on_any_number_of_threads() {
+        let (labels, logits, cells) = example_rows();
+        let intervals = |seed, threads| {
+            let pool = Pool::new(threads);
+            let judged = Judged::new(&labels, &logits, &cells, &[0.5; 3], &pool);
+            evaluate_with(
+                &judged,
+                Bootstrap {
+                    replicates: Some(200),
+                    seed,
+                },
+            )
+            .intervals
+            .unwrap()
+        };
+        assert_eq!(intervals(1, 1), intervals(1, 3));
+        assert_ne!(intervals(1, 1).log_loss, intervals(2, 1).log_loss);
+    }
+
+    #[test]
+    fn intervals_and_thresholds_have_their_columns_within_100() {
+        let table = text(&example_with_intervals([0.5, 0.25, 0.75]));
+        let lines: Vec<&str> = table.lines().collect();
+        let headings = "precision recall f1-score support f1 interval roc-auc avg prec threshold";
+        assert_eq!(
+            lines[0].split_whitespace().collect::<Vec<_>>().join(" "),
+            headings
+        );
+        assert!(
+            lines[3].ends_with("   1.0000    1.0000     0.2500"),
+            "{table}"
+        );
+        assert!(
+            lines[4].contains("              -        -         -     0.7500"),
+            "{table}"
+        );
+        assert!(lines.iter().all(|line| line.len() <= 100), "{table}");
+        let rows = "rows                             4   drawn 1000 times for the 95 % intervals";
+        assert!(lines.contains(&rows), "{table}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Logits and probabilities, kept apart by their types.
 
+use multihot_kernels::Pool;
+
 /// Raw scores of a batch, one row per text and one column per label, row-major.
 ///
 /// Losses are computed from these. A probability exists only after
@@ -50,6 +52,30 @@ impl Logits {
     /// All scores, row-major.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// Whether each chance is at least the threshold of its label, row-major, without the memory
+    /// that [`Logits::probabilities`] takes.
+    ///
+    /// # Panics
+    ///
+    /// When there is not one threshold for each label.
+    pub(crate) fn decisions(&self, thresholds: &[f32], pool: &Pool) -> Vec<bool> {
+        assert_eq!(
+            thresholds.len(),
+            self.labels,
+            "decisions: not one threshold for each label"
+        );
+        const ROWS: usize = 4096;
+        let mut decisions = vec![false; self.values.len()];
+        pool.for_each_chunk(&mut decisions, ROWS * self.labels, |chunk, out| {
+            let logits = &self.values[chunk * ROWS * self.labels..];
+            let thresholds = thresholds.iter().cycle();
+            for ((decision, &logit), &threshold) in out.iter_mut().zip(logits).zip(thresholds) {
+                *decision = sigmoid(logit.into()) as f32 >= threshold;
+            }
+        });
+        decisions
     }
 
     /// The chance that each label holds, by the logistic function.
@@ -157,6 +183,16 @@ mod tests {
         let probabilities = Logits::new(vec![0.0, 0.0, 2.0, 2.0], 2).probabilities();
         let decisions = probabilities.decisions(&[0.5, 0.8]);
         assert_eq!(decisions, [true, false, true, true]);
+    }
+
+    #[test]
+    fn decisions_on_logits_are_those_on_their_probabilities() {
+        let logits: Vec<f32> = (0..30_000).map(|i| (i as f32 * 0.37).sin() * 4.0).collect();
+        let (logits, thresholds) = (Logits::new(logits, 3), [0.5, 0.1, 0.9]);
+        assert_eq!(
+            logits.decisions(&thresholds, &Pool::new(2)),
+            logits.probabilities().decisions(&thresholds)
+        );
     }
 
     #[test]

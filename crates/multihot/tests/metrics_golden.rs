@@ -1,4 +1,5 @@
-//! Every figure of `evaluate` against scikit-learn's, written by `tools/reference/metrics.py`.
+//! Every figure of `evaluate` against scikit-learn's and torchmetrics', written by
+//! `tools/reference/metrics.py`.
 
 use multihot::scores::Logits;
 use multihot_table::Cell;
@@ -8,7 +9,7 @@ use serde_json::Value;
 const BOUND: f64 = 1e-6;
 
 #[test]
-fn figures_are_those_of_scikit_learn() {
+fn figures_are_those_of_scikit_learn_and_torchmetrics() {
     let golden: Value = serde_json::from_str(include_str!("golden/metrics.json")).unwrap();
     let cases = golden["cases"].as_array().unwrap();
     assert!(cases.len() > 10, "the file has {} cases", cases.len());
@@ -19,8 +20,8 @@ fn figures_are_those_of_scikit_learn() {
             labels.len(),
         );
         let cells = flat(&case["cells"], cell);
-        let actual =
-            multihot::metrics::evaluate(&labels, &logits, &cells, &vec![0.5; labels.len()]);
+        let thresholds: Vec<f32> = serde_json::from_value(case["thresholds"].clone()).unwrap();
+        let actual = multihot::metrics::evaluate(&labels, &logits, &cells, &thresholds);
         let actual = serde_json::to_value(actual).unwrap();
         compare(case["name"].as_str().unwrap(), &actual, &case["expected"]);
     }

@@ -22,13 +22,14 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
+    let bootstrap = args.bootstrap.options();
     if args.scores {
         let (logits, cells) = scored_rows(&args.table, &classifier)?;
-        let evaluation = classifier.evaluate_logits(&logits, &cells);
+        let evaluation = classifier.evaluate_logits(&logits, &cells, bootstrap);
         return write(args, Report::new(evaluation), out);
     }
     let table = labelled_table(&args.table, &args.columns, &classifier)?;
-    let (evaluation, scoring) = classifier.evaluate_timed(&table)?;
+    let (evaluation, scoring) = classifier.evaluate_timed(&table, bootstrap)?;
     let report = Report {
         scoring: Some(scoring),
         baseline: baseline(args, &classifier, &table)?,

@@ -130,7 +130,7 @@ fn print_summary(out: &mut dyn Write, summary: &TrainSummary) -> Result<()> {
         None => "",
     };
     writeln!(out, "On {rows}{chosen_here}:\n")?;
-    summary.dev.write_text(out)?;
+    summary.dev.write_summary(out)?;
     if let Some(tuning) = &summary.tuning {
         writeln!(
             out,

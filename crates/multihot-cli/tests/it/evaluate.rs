@@ -33,6 +33,12 @@ fn json_is_laid_out_as_promised() {
             "subset_accuracy",
             "hamming_loss",
             "log_loss",
+            "micro",
+            "weighted",
+            "samples",
+            "ranking",
+            "calibration",
+            "intervals",
             "scoring",
             "peak_rss_bytes"
         ]
@@ -51,7 +57,14 @@ fn json_is_laid_out_as_promised() {
     assert!(scoring["tokens"].as_u64().unwrap() > 120, "{scoring}");
     assert_eq!(evaluation["rows"], 120);
     let labels = ["positive", "sports", "business"];
-    let averages = ["micro avg", "macro avg", "weighted avg", "samples avg"];
+    let averages = [
+        "micro avg",
+        "macro avg",
+        "weighted avg",
+        "samples avg",
+        "macro avg (all labels)",
+        "macro avg (labels with support)",
+    ];
     assert_eq!(
         keys(&evaluation["report"]),
         [&labels[..], &averages].concat()
@@ -74,15 +87,78 @@ fn json_is_laid_out_as_promised() {
                 "average_precision",
                 "log_loss",
                 "known",
-                "positives"
+                "positives",
+                "threshold",
+                "confusion_matrix",
+                "accuracy",
+                "balanced_accuracy",
+                "specificity",
+                "negative_predictive_value",
+                "jaccard",
+                "f0.5-score",
+                "f2-score",
+                "matthews_correlation",
+                "calibration",
+                "recall_at_precision_0.9",
+                "precision_at_recall_0.9",
+                "sensitivity_at_specificity_0.9",
+                "specificity_at_sensitivity_0.9"
             ]
+        );
+        assert_eq!(
+            keys(&entry["calibration"]),
+            ["brier", "ece", "mce", "equal_width"]
         );
         assert_eq!(
             (&entry["known"], &entry["positives"]),
             (&known.into(), &positives.into())
         );
     }
-    assert_eq!(keys(&evaluation["macro"]), ["roc_auc", "average_precision"]);
+    for average in ["macro", "micro", "weighted", "samples"] {
+        assert_eq!(
+            keys(&evaluation[average])[..3],
+            ["roc_auc", "average_precision", "accuracy"],
+            "{average}"
+        );
+    }
+    assert_eq!(
+        keys(&evaluation["ranking"]),
+        [
+            "rows_with_yes",
+            "rows_with_both",
+            "label_ranking_average_precision",
+            "coverage_error",
+            "label_ranking_loss",
+            "ndcg",
+            "one_error",
+            "precision_at",
+            "recall_at"
+        ]
+    );
+    let intervals = &evaluation["intervals"];
+    assert_eq!(
+        keys(intervals),
+        [
+            "level",
+            "replicates",
+            "groups",
+            "seed",
+            "report",
+            "labels",
+            "macro",
+            "subset_accuracy",
+            "hamming_loss",
+            "log_loss"
+        ]
+    );
+    assert_eq!(
+        (&intervals["replicates"], &intervals["groups"]),
+        (&1000.into(), &120.into())
+    );
+    assert_eq!(
+        keys(&intervals["report"]),
+        [&labels[..], &averages].concat()
+    );
     assert!(
         run.stderr.contains("120 rows, text in `text`"),
         "what was detected is shown: {}",
@@ -97,17 +173,17 @@ fn the_screen_shows_a_table() {
     let headings: Vec<&str> = lines[0].split_whitespace().collect();
     assert_eq!(
         headings.join(" "),
-        "precision recall f1-score support roc-auc average precision"
+        "precision recall f1-score support f1 interval roc-auc avg prec threshold"
     );
     assert!(
         lines[2].trim_start().starts_with("positive"),
         "{}",
         run.stdout
     );
-    assert_eq!(
-        lines.last().unwrap().split_whitespace().collect::<Vec<_>>(),
-        ["rows", "120"]
-    );
+    let rows = "rows                           120   drawn 1000 times for the 95 % intervals";
+    assert!(lines.contains(&rows), "{}", run.stdout);
+    assert!(lines.contains(&"calibration, mean over labels"));
+    assert!(lines.iter().all(|line| line.len() <= 100), "{}", run.stdout);
     assert!(
         !run.stdout.contains('\u{1b}'),
         "no colours without a terminal"
@@ -240,5 +316,53 @@ fn a_training_compares_itself_with_a_linear_model_unless_told_not_to() {
     assert!(
         shown.contains("Beside a linear model of the same rows"),
         "{shown}"
+    );
+}
+
+#[test]
+fn intervals_may_be_left_out_and_drawn_otherwise() {
+    let (model, table) = (text(trained()), text(&reviews()));
+    let place = Place::new();
+    let evaluate = |more: &[&str]| {
+        let args = [&["evaluate", &model, &table, "--json"], more].concat();
+        place.run(&args).figures()
+    };
+    let (without, first) = (
+        evaluate(&["--bootstrap", "0"]),
+        evaluate(&["--bootstrap", "100"]),
+    );
+    assert!(without.get("intervals").is_none());
+    assert_eq!(first["intervals"]["replicates"], 100);
+    assert_eq!(first, evaluate(&["--bootstrap", "100"]));
+    let other = evaluate(&["--bootstrap", "100", "--seed", "1"]);
+    assert_ne!(
+        first["intervals"]["log_loss"],
+        other["intervals"]["log_loss"]
+    );
+    assert_eq!(first["report"], other["report"]);
+    let run = place
+        .run(&["evaluate", &model, &table, "--bootstrap", "0"])
+        .succeeds();
+    assert!(!run.stdout.contains("interval"), "{}", run.stdout);
+}
+
+#[test]
+fn a_label_may_be_named_like_an_average() {
+    let place = Place::new();
+    let table = std::fs::read_to_string(reviews())
+        .unwrap()
+        .replacen("sports", "micro avg", 1);
+    let table = place.file("t.csv", table);
+    place.train(&table, "model", &["--epochs", "1"]).succeeds();
+    let evaluation = place
+        .run(&["evaluate", "model", "t.csv", "--json"])
+        .figures();
+    let report = &evaluation["report"];
+    assert_eq!(report["micro avg (label)"]["support"], 41);
+    assert_eq!(report["micro avg"]["support"], 52 + 41 + 37);
+    assert_eq!(evaluation["labels"]["micro avg"]["positives"], 41);
+    assert_eq!(
+        keys(&evaluation["intervals"]["report"])[1],
+        "micro avg (label)"
     );
 }

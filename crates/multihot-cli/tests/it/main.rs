@@ -7,6 +7,7 @@
 mod bad_folders;
 mod bad_tables;
 mod bench;
+mod compare;
 mod completions;
 mod evaluate;
 mod inspect;

@@ -19,7 +19,7 @@ fn assert_is_wrong_usage(run: Run, parts: &[&str]) {
 fn options_that_do_not_exist_or_do_not_go_together_are_named() {
     let model = text(trained());
     let table = text(&reviews());
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 16] = [
         (&[], &["Usage: multihot"]),
         (&["trian"], &["'trian'", "'train'"]),
         (&["train", &table], &["--encoder <FOLDER>", "--out <MODEL>"]),
@@ -64,6 +64,26 @@ fn options_that_do_not_exist_or_do_not_go_together_are_named() {
             ],
             &["--resume", "--overwrite", "cannot be used with"],
         ),
+        (
+            &["evaluate", &model, &table, "--bootstrap", "5"],
+            &["--bootstrap <N>", "expected 0, or 100 to 100000"],
+        ),
+        (
+            &["evaluate", &model, &table, "--bootstrap", "many"],
+            &["--bootstrap <N>", "expected 0, or 100 to 100000"],
+        ),
+        (
+            &[
+                "evaluate",
+                &model,
+                &table,
+                "--compare-precisions",
+                "--bootstrap",
+                "100",
+            ],
+            &["--compare-precisions", "--bootstrap", "cannot be used with"],
+        ),
+        (&["compare", &model, &table], &["<TABLE>"]),
         (&["predict", &model, &table, "--json"], &["--output <FILE>"]),
         (
             &["predict", &model, &table, "--format", "xml"],

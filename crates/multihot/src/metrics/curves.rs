@@ -1,35 +1,126 @@
-//! How well the logits of one label rank its texts and how well they fit, without a threshold.
+//! How well the logits of some cells rank them, without a threshold.
 
-use multihot_table::Cell;
+use serde::Serialize;
 
-use crate::scores::{Logits, softplus};
+/// Known cells that share a logit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Tie {
+    pub logit: f32,
+    pub yes: usize,
+    pub no: usize,
+}
 
-use super::counts::share;
+/// The two figures of a ranking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Curve<T = Option<f64>> {
+    /// Area under the ROC curve: the chance that a yes has a higher logit than a no, a tie
+    /// counting one half.
+    pub roc_auc: T,
+    /// Area under the steps of precision and recall: the precision at each distinct logit,
+    /// weighted with the recall gained there. Exact, not interpolated.
+    pub average_precision: T,
+}
 
-/// The known cells of one label with their logits, the highest first.
+impl Curve {
+    /// The figures of `ties`, the highest logit first; none unless both values occur.
+    pub(super) fn of(ties: impl Iterator<Item = Tie>) -> Self {
+        let (mut found, mut seen) = (0, 0);
+        let (mut twice_ordered, mut sum) = (0.0, 0.0);
+        for Tie { yes, no, .. } in ties {
+            twice_ordered += no as f64 * (2 * found + yes) as f64;
+            found += yes;
+            seen += yes + no;
+            sum += yes as f64 * (found as f64 / seen as f64);
+        }
+        if found == 0 || found == seen {
+            return Self::default();
+        }
+        let pairs = found as f64 * (seen - found) as f64;
+        Self {
+            roc_auc: Some(twice_ordered / (2.0 * pairs)),
+            average_precision: Some(sum / found as f64),
+        }
+    }
+}
+
+/// The known cells of one label, the highest logit first.
 pub(super) struct Ranking {
-    sorted: Vec<(f32, bool)>,
+    sorted: Vec<RankedCell>,
     positives: usize,
+    has_nan: bool,
+}
+
+/// A logit, a cell and the row's [group](super::bootstrap) in one number, smaller where the logit
+/// is higher. Sorting numbers is several times as fast as sorting pairs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RankedCell(u64);
+
+impl RankedCell {
+    fn new(logit: f32, yes: bool, group: u16) -> Self {
+        // The group last: within a tie it changes no figure, and no rounding either.
+        Self(u64::from(rank(logit)) << 32 | u64::from(yes) << 16 | u64::from(group))
+    }
+
+    fn rank(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub fn logit(self) -> f32 {
+        logit_of(self.rank())
+    }
+
+    pub fn is_yes(self) -> bool {
+        self.0 >> 16 & 1 == 1
+    }
+
+    pub fn group(self) -> u16 {
+        self.0 as u16
+    }
+}
+
+/// A number that is smaller where `logit` is higher, the same for both zeros.
+pub(super) fn rank(logit: f32) -> u32 {
+    // -0 + 0 is 0.
+    let bits = (logit + 0.0).to_bits();
+    // As IEEE 754 lays numbers out, those below 0 rise with their bits, the others fall with them.
+    if bits >> 31 == 1 {
+        bits
+    } else {
+        !bits & (u32::MAX >> 1)
+    }
+}
+
+/// The logit of a [`rank`].
+pub(super) fn logit_of(rank: u32) -> f32 {
+    f32::from_bits(if rank >> 31 == 1 {
+        rank
+    } else {
+        !rank & (u32::MAX >> 1)
+    })
 }
 
 impl Ranking {
-    /// Collects the known cells of `label`.
-    pub fn of(label: usize, logits: &Logits, cells: &[Cell]) -> Self {
-        let logits_and_cells = logits.values().iter().zip(cells);
-        let of_label = logits_and_cells.skip(label).step_by(logits.n_labels());
-        let known = of_label.filter_map(|(&logit, cell)| match cell {
-            Cell::Yes => Some((logit, true)),
-            Cell::No => Some((logit, false)),
-            Cell::Unknown => None,
-        });
-        Self::new(known.collect())
+    /// Ranks known cells: the logit, whether the cell says yes, the group of its row.
+    pub fn new(cells: impl Iterator<Item = (f32, bool, u16)>) -> Self {
+        let (mut positives, mut has_nan) = (0, false);
+        let mut sorted: Vec<RankedCell> = cells
+            .map(|(logit, yes, group)| {
+                positives += usize::from(yes);
+                has_nan |= logit.is_nan();
+                RankedCell::new(logit, yes, group)
+            })
+            .collect();
+        sorted.sort_unstable();
+        Self {
+            sorted,
+            positives,
+            has_nan,
+        }
     }
 
-    fn new(mut sorted: Vec<(f32, bool)>) -> Self {
-        // Stable, and whole even where a logit is NaN.
-        sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let positives = sorted.iter().filter(|(_, yes)| *yes).count();
-        Self { sorted, positives }
+    /// The cells, the highest logit first.
+    pub fn cells(&self) -> &[RankedCell] {
+        &self.sorted
     }
 
     /// Known cells.
@@ -42,52 +133,29 @@ impl Ranking {
         self.positives
     }
 
-    /// The chance that a yes text has a higher logit than a no text, a tie counting one half.
-    pub fn roc_auc(&self) -> Option<f64> {
-        self.check_rankable()?;
-        let mut above = 0;
-        let mut twice_ordered = 0.0;
-        for (yes, no) in self.ties() {
-            twice_ordered += no as f64 * (2 * above + yes) as f64;
-            above += yes;
+    /// The figures of the ranking; none where a logit is NaN, which has no rank.
+    pub fn curve(&self) -> Curve {
+        if self.has_nan {
+            return Curve::default();
         }
-        let negatives = self.known() - self.positives;
-        Some(twice_ordered / (2.0 * self.positives as f64 * negatives as f64))
+        Curve::of(self.ties())
     }
 
-    /// The sum of precisions at each distinct logit, weighted with the recall gained there: exact,
-    /// not interpolated, and independent of the order within a tie.
-    pub fn average_precision(&self) -> Option<f64> {
-        self.check_rankable()?;
-        let (mut found, mut seen, mut sum) = (0, 0, 0.0);
-        for (yes, no) in self.ties() {
-            found += yes;
-            seen += yes + no;
-            sum += yes as f64 * share(found, seen)?;
-        }
-        Some(sum / self.positives as f64)
-    }
-
-    /// Sum of the binary cross-entropy over the known cells.
-    pub fn loss_sum(&self) -> f64 {
-        let loss = |&(logit, yes): &(f32, bool)| {
-            let logit = f64::from(logit);
-            softplus(if yes { -logit } else { logit })
-        };
-        self.sorted.iter().map(loss).sum()
-    }
-
-    /// Both values must be there, and no logit may be NaN, which has no rank.
-    fn check_rankable(&self) -> Option<()> {
-        let both = self.positives > 0 && self.positives < self.known();
-        (both && !self.sorted.iter().any(|(logit, _)| logit.is_nan())).then_some(())
+    /// Whether a logit is NaN.
+    pub fn has_nan(&self) -> bool {
+        self.has_nan
     }
 
     /// Yes and no cells at each distinct logit, the highest first.
-    fn ties(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.sorted.chunk_by(|a, b| a.0 == b.0).map(|tie| {
-            let yes = tie.iter().filter(|(_, yes)| *yes).count();
-            (yes, tie.len() - yes)
+    pub fn ties(&self) -> impl DoubleEndedIterator<Item = Tie> {
+        let ties = self.sorted.chunk_by(|a, b| a.rank() == b.rank());
+        ties.map(|tie| {
+            let yes = tie.iter().filter(|cell| cell.is_yes()).count();
+            Tie {
+                logit: tie[0].logit(),
+                yes,
+                no: tie.len() - yes,
+            }
         })
     }
 }
@@ -100,8 +168,8 @@ mod tests {
     /// Logits of known cells, and what the cells say.
     type Known<'a> = &'a [(f32, bool)];
 
-    fn ranking(cells: Known<'_>) -> Ranking {
-        Ranking::new(cells.to_vec())
+    fn curve(cells: Known<'_>) -> Curve {
+        Ranking::new(cells.iter().map(|&(logit, yes)| (logit, yes, 0))).curve()
     }
 
     #[test]
@@ -130,8 +198,8 @@ mod tests {
             ),
         ];
         for (name, cells, roc_auc, average_precision) in cases {
-            assert_eq!(ranking(cells).roc_auc(), Some(roc_auc), "{name}");
-            let actual = ranking(cells).average_precision().unwrap();
+            assert_eq!(curve(cells).roc_auc, Some(roc_auc), "{name}");
+            let actual = curve(cells).average_precision.unwrap();
             assert!(
                 (actual - average_precision).abs() < 1e-12,
                 "{name}: {actual}"
@@ -148,23 +216,36 @@ mod tests {
             ("a NaN", &[(1.0, true), (f32::NAN, false)]),
         ];
         for (name, cells) in cases {
-            assert_eq!(ranking(cells).roc_auc(), None, "{name}");
-            assert_eq!(ranking(cells).average_precision(), None, "{name}");
+            assert_eq!(curve(cells).roc_auc, None, "{name}");
+            assert_eq!(curve(cells).average_precision, None, "{name}");
         }
     }
 
     #[test]
-    fn loss_is_finite_far_out() {
-        let cases = [
-            (1e4, true, 0.0),
-            (1e4, false, 1e4),
-            (-110.0, true, 110.0),
-            (0.0, true, 2_f64.ln()),
+    fn ranks_fall_as_logits_rise() {
+        let logits = [
+            f32::INFINITY,
+            1e30,
+            1.5,
+            1e-40,
+            0.0,
+            -1e-40,
+            -2.0,
+            f32::NEG_INFINITY,
         ];
-        for (logit, yes, expected) in cases {
-            assert!(
-                (ranking(&[(logit, yes)]).loss_sum() - expected).abs() < 1e-12,
-                "{logit} {yes}"
+        assert!(logits.is_sorted_by(|&a, &b| rank(a) < rank(b)));
+        for logit in logits {
+            assert_eq!(logit_of(rank(logit)), logit);
+        }
+    }
+
+    #[test]
+    fn a_ranked_cell_keeps_what_it_was_made_of() {
+        for (logit, yes, group) in [(-0.5, true, 999), (7.0, false, 0), (0.0, true, u16::MAX)] {
+            let cell = RankedCell::new(logit, yes, group);
+            assert_eq!(
+                (cell.logit(), cell.is_yes(), cell.group()),
+                (logit, yes, group)
             );
         }
     }
@@ -181,15 +262,15 @@ mod tests {
         #[test]
         fn a_rising_map_changes_no_curve(cells in cells()) {
             let mapped: Vec<_> = cells.iter().map(|&(x, yes)| (3.0 * x.exp() - 7.0, yes)).collect();
-            prop_assert_eq!(ranking(&cells).roc_auc(), ranking(&mapped).roc_auc());
-            let average_precision = ranking(&cells).average_precision();
-            prop_assert_eq!(average_precision, ranking(&mapped).average_precision());
+            prop_assert_eq!(curve(&cells).roc_auc, curve(&mapped).roc_auc);
+            let average_precision = curve(&cells).average_precision;
+            prop_assert_eq!(average_precision, curve(&mapped).average_precision);
         }
 
         #[test]
         fn turning_logits_and_cells_round_keeps_roc_auc(cells in cells()) {
             let turned: Vec<_> = cells.iter().map(|&(x, yes)| (-x, !yes)).collect();
-            prop_assert_eq!(ranking(&cells).roc_auc(), ranking(&turned).roc_auc());
+            prop_assert_eq!(curve(&cells).roc_auc, curve(&turned).roc_auc);
         }
 
         #[test]
@@ -202,7 +283,7 @@ mod tests {
                 }
             }
             let expected = (pairs > 0.0).then(|| ordered / pairs);
-            prop_assert_eq!(ranking(&cells).roc_auc(), expected);
+            prop_assert_eq!(curve(&cells).roc_auc, expected);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::{LabelComparison, PrecisionComparison, PrecisionFigures};
-use crate::metrics::text::{DASH, figure, visible};
+use crate::metrics::text::{DASH, figure, signed, visible};
 
 /// Writes a table for each number type but the reference, then the speeds.
 pub(super) fn write(comparison: &PrecisionComparison, out: &mut dyn Write) -> io::Result<()> {
@@ -84,16 +84,4 @@ fn write_line(
         write!(out, " {cell:>9}")?;
     }
     writeln!(out, "  {:>9}", label.changed_decisions)
-}
-
-/// A change with its sign, and without one where it rounds to nothing.
-fn signed(change: Option<f64>) -> String {
-    let Some(change) = change else {
-        return DASH.to_owned();
-    };
-    let text = format!("{change:+.4}");
-    match text.trim_start_matches(['+', '-']) {
-        "0.0000" => "0.0000".to_owned(),
-        _ => text,
-    }
 }

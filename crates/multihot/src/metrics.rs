@@ -11,7 +11,7 @@ mod averages;
 mod bootstrap;
 mod calibration;
 pub(crate) mod counts;
-mod curves;
+pub(crate) mod curves;
 mod difference;
 mod intervals;
 mod label;

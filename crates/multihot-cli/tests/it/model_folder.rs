@@ -143,7 +143,16 @@ fn a_mean_pooled_model_is_written_for_sentence_transformers_and_reads_back_the_s
 
     // The dev rows again, through the folder this time, in the number type of the training.
     let evaluation = place
-        .run(&["evaluate", "model", &dev, "--json", "--precision", "auto"])
+        .run(&[
+            "evaluate",
+            "model",
+            &dev,
+            "--json",
+            "--precision",
+            "auto",
+            "--bootstrap",
+            "0",
+        ])
         .figures();
     assert_eq!(evaluation, run.json()["dev"]);
     let run = place.run(&["predict", "model", &dev]).succeeds();
@@ -207,7 +216,16 @@ fn a_finished_model_is_its_own_dev_figures() {
     );
     let told = run.succeeds().json()["dev"].clone();
     let found = place
-        .run(&["evaluate", "model", &dev, "--json", "--precision", "auto"])
+        .run(&[
+            "evaluate",
+            "model",
+            &dev,
+            "--json",
+            "--precision",
+            "auto",
+            "--bootstrap",
+            "0",
+        ])
         .figures();
     assert_eq!(found, told, "the kept epoch, with the bias as it is saved");
 }

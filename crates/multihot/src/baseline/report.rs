@@ -117,8 +117,8 @@ impl BaselineReport {
             .filter(|(model, linear)| model > linear)
             .count();
         let count = format!(
-            "of {} labels {better} are ranked better by the model than by TF-IDF with logistic \
-             regression ({} features, {:.1} s)",
+            "it ranks {better} of {} labels better than TF-IDF with logistic regression does ({} \
+             features, {:.1} s)",
             pairs.len(),
             self.features,
             self.seconds
@@ -208,7 +208,7 @@ mod tests {
         assert!(
             report
                 .verdict(&useless)
-                .starts_with("The encoder does not earn its keep here: of 1 labels 0")
+                .starts_with("The encoder does not earn its keep here: it ranks 0 of 1 labels")
         );
         let perfect = cells
             .iter()

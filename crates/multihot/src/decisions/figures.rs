@@ -3,11 +3,11 @@
 use multihot_kernels::random;
 use serde::Serialize;
 
+use crate::metrics::CalibrationErrors;
 use crate::metrics::counts::{Counts, mean, share};
-use crate::scores::{sigmoid, softplus};
+use crate::metrics::curves::{Ranking, Tie};
+use crate::scores::softplus;
 
-/// Bins of the calibration error, each with as many cells as the next.
-const BINS: usize = 15;
 /// Draws of a bootstrap.
 const DRAWS: u64 = 1_000;
 /// Variance above which a binomial draw is taken from the normal curve.
@@ -18,28 +18,26 @@ const NORMAL_FROM: f64 = 100.0;
 pub struct CalibrationFigures {
     /// Mean binary cross-entropy.
     pub log_loss: Option<f64>,
-    /// Mean squared distance of probability and cell (Brier, 1950).
+    /// As [`CalibrationErrors::brier`].
     pub brier: Option<f64>,
-    /// Expected calibration error: in bins of equally many cells, the mean distance between
-    /// the mean probability and the share of yes.
+    /// As [`CalibrationErrors::ece`].
     pub ece: Option<f64>,
 }
 
 impl CalibrationFigures {
-    /// Figures of known cells: logits, and whether the cell says yes.
-    pub(super) fn of(mut cells: Vec<(f32, bool)>) -> Self {
-        cells.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let over = |sum: f64| (!cells.is_empty()).then(|| sum / cells.len() as f64);
-        let loss = |&(logit, yes): &(f32, bool)| {
-            let z = f64::from(logit);
-            softplus(if yes { -z } else { z })
+    /// Figures of the known cells of one label.
+    pub(super) fn of(cells: &Ranking) -> Self {
+        let known = cells.known();
+        let errors = CalibrationErrors::of(cells.ties().rev(), known);
+        let loss = |tie: Tie| {
+            let z = f64::from(tie.logit);
+            tie.yes as f64 * softplus(-z) + tie.no as f64 * softplus(z)
         };
-        let distance = |&(logit, yes): &(f32, bool)| sigmoid(logit.into()) - f64::from(yes);
-        let gap = |bin: &[(f32, bool)]| bin.iter().map(distance).sum::<f64>().abs();
+        let loss: f64 = cells.ties().map(loss).sum();
         Self {
-            log_loss: over(cells.iter().map(loss).sum()),
-            brier: over(cells.iter().map(|cell| distance(cell).powi(2)).sum()),
-            ece: over(bins(&cells).map(gap).sum()),
+            log_loss: (known > 0).then(|| loss / known as f64),
+            brier: errors.brier,
+            ece: errors.ece,
         }
     }
 
@@ -52,12 +50,6 @@ impl CalibrationFigures {
             ece: of(|label| label.ece),
         }
     }
-}
-
-/// `cells` in [`BINS`] parts whose sizes differ by 1 at the most.
-fn bins<T>(cells: &[T]) -> impl Iterator<Item = &[T]> {
-    let n = cells.len();
-    (0..BINS).map(move |bin| &cells[bin * n / BINS..(bin + 1) * n / BINS])
 }
 
 /// 95 % interval of `figure` of `counts`, by drawing as many cells anew `DRAWS` times; `None`
@@ -123,20 +115,17 @@ mod tests {
 
     #[test]
     fn figures_are_those_worked_out_by_hand() {
+        let of = |cells: &[(f32, bool)]| {
+            let cells = cells.iter().map(|&(logit, yes)| (logit, yes, 0));
+            CalibrationFigures::of(&Ranking::new(cells))
+        };
         // Two cells at even odds, one of them yes: as calibrated as can be.
-        let figures = CalibrationFigures::of(vec![(0.0, true), (0.0, false)]);
+        let figures = of(&[(0.0, true), (0.0, false)]);
         assert!((figures.log_loss.unwrap() - 2.0_f64.ln()).abs() < 1e-12);
-        assert_eq!(figures.brier, Some(0.25));
-        // Alone in their bins, each is half off.
-        assert_eq!(figures.ece, Some(0.5));
+        assert_eq!((figures.brier, figures.ece), (Some(0.25), Some(0.0)));
         let bold: Vec<(f32, bool)> = (0..150).map(|i| (20.0, i % 2 == 0)).collect();
-        assert!((CalibrationFigures::of(bold).ece.unwrap() - 0.5).abs() < 1e-6);
-        let even: Vec<(f32, bool)> = (0..150).map(|i| (0.0, i % 2 == 0)).collect();
-        assert!(CalibrationFigures::of(even).ece.unwrap() < 1e-12);
-        assert_eq!(
-            CalibrationFigures::of(vec![]),
-            CalibrationFigures::default()
-        );
+        assert!((of(&bold).ece.unwrap() - 0.5).abs() < 1e-6);
+        assert_eq!(of(&[]), CalibrationFigures::default());
     }
 
     #[test]

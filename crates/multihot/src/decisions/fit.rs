@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::calibration::{self, Calibration};
 use super::cuts::{Cut, NEVER, best, cuts};
 use super::objective::{F1, Objective, guaranteed_misses};
-use super::ranked::{RankedCell, RankedLabel};
+use super::ranked::RankedLabel;
 use super::tune::TuneOptions;
 use super::{Band, SureTargets};
+use crate::metrics::curves::RankedCell;
 use crate::scores::sigmoid;
 
 /// Yes cells below which a label's own best threshold follows chance (in the spirit of SCutFBR,
@@ -53,7 +54,7 @@ pub(super) struct Fit {
 
 impl Task<'_> {
     /// Chooses everything on the rows outside of fold `left_out`.
-    pub fn fit(&self, left_out: Option<usize>) -> Fit {
+    pub fn fit(&self, left_out: Option<u16>) -> Fit {
         let calibrations = self.calibrations(left_out);
         let rows = Rows {
             task: self,
@@ -72,7 +73,7 @@ impl Task<'_> {
         }
     }
 
-    fn calibrations(&self, left_out: Option<usize>) -> Vec<Calibration> {
+    fn calibrations(&self, left_out: Option<u16>) -> Vec<Calibration> {
         let groups = in_parallel(self.pool, self.ranked.len(), |label| {
             self.ranked[label].groups(left_out)
         });
@@ -89,8 +90,8 @@ impl Task<'_> {
             Objective::Recall {
                 at_least,
                 guaranteed: true,
-            } => guaranteed_misses(ranked.positives, at_least).is_some(),
-            _ => ranked.positives >= FEWEST && ranked.negatives() > 0,
+            } => guaranteed_misses(ranked.positives(), at_least).is_some(),
+            _ => ranked.positives() >= FEWEST && ranked.negatives() > 0,
         }
     }
 }
@@ -99,17 +100,15 @@ impl Task<'_> {
 struct Rows<'a> {
     task: &'a Task<'a>,
     calibrations: &'a [Calibration],
-    left_out: Option<usize>,
+    left_out: Option<u16>,
 }
 
 impl Rows<'_> {
     /// Calibrated probabilities of the known cells of `label`, the highest first.
     fn ranked(&self, label: usize) -> impl Iterator<Item = (f32, bool)> + Clone {
         let calibration = &self.calibrations[label];
-        let left_out = self.left_out;
-        let cells = self.task.ranked[label].cells.iter().copied();
-        let cells = cells.filter(move |cell| left_out != Some(cell.fold()));
-        cells.map(|cell| (probability(calibration, cell), cell.yes()))
+        let cells = self.task.ranked[label].without(self.left_out);
+        cells.map(|cell| (probability(calibration, cell), cell.is_yes()))
     }
 
     fn cuts(&self, label: usize) -> impl Iterator<Item = Cut> + Clone {
@@ -119,7 +118,7 @@ impl Rows<'_> {
     /// Yes and no cells of `label`.
     fn totals(&self, label: usize) -> (usize, usize) {
         let cells = self.task.ranked[label].without(self.left_out);
-        totals(cells.map(RankedCell::yes))
+        totals(cells.map(RankedCell::is_yes))
     }
 
     fn thresholds(&self) -> Vec<(f32, Basis)> {
@@ -191,7 +190,7 @@ impl Rows<'_> {
 
     /// The band of each label round its threshold; for a label with few cells, that of all labels.
     fn bands(&self, thresholds: &[(f32, Basis)], targets: SureTargets) -> Vec<Option<Band>> {
-        let has_few = |label: &RankedLabel| label.positives.min(label.negatives()) < FEWEST;
+        let has_few = |label: &RankedLabel| label.positives().min(label.negatives()) < FEWEST;
         let pooled = if self.task.ranked.iter().any(has_few) {
             Pooled::gather(self)
         } else {

@@ -3,58 +3,19 @@
 use multihot_table::Cell;
 
 use super::calibration::Group;
+use crate::metrics::curves::{RankedCell, Ranking};
 use crate::scores::Logits;
 
 /// Groups beyond which neighbours are taken together for a fit, each group as many cells as the
 /// next: of a million cells a group is 62, too narrow for a smooth map to bend in.
 const MOST_GROUPS: usize = 1 << 14;
 
-/// A known cell: its logit, the fold of its row, and whether it says yes, in an order that is that
-/// of the logits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RankedCell(u64);
-
-impl RankedCell {
-    fn new(logit: f32, fold: u8, yes: bool) -> Self {
-        // 0.0 takes -0.0 to 0.0, or the two would not tie.
-        let bits = (logit + 0.0).to_bits();
-        let rising = if bits >> 31 == 1 {
-            !bits
-        } else {
-            bits | 1 << 31
-        };
-        Self(u64::from(rising) << 32 | u64::from(fold) << 1 | u64::from(yes))
-    }
-
-    pub fn logit(self) -> f32 {
-        let rising = (self.0 >> 32) as u32;
-        f32::from_bits(if rising >> 31 == 1 {
-            rising & !(1 << 31)
-        } else {
-            !rising
-        })
-    }
-
-    pub fn fold(self) -> usize {
-        (self.0 as u32 >> 1) as usize
-    }
-
-    pub fn yes(self) -> bool {
-        self.0 & 1 == 1
-    }
-}
-
-/// The known cells of one label.
-pub(super) struct RankedLabel {
-    /// From the highest logit down.
-    pub cells: Vec<RankedCell>,
-    /// How many say yes.
-    pub positives: usize,
-}
+/// The known cells of one label, from the highest logit down, each with the fold of its row.
+pub(super) struct RankedLabel(Ranking);
 
 impl RankedLabel {
     /// Ranks label `label` of `logits` and `cells`, where row `i` is in fold `folds[i]`.
-    pub fn new(label: usize, logits: &Logits, cells: &[Cell], folds: &[u8]) -> Self {
+    pub fn new(label: usize, logits: &Logits, cells: &[Cell], folds: &[u16]) -> Self {
         let places = (label..cells.len()).step_by(logits.n_labels());
         let known = places.zip(folds).filter_map(|(place, &fold)| {
             let yes = match cells[place] {
@@ -62,32 +23,40 @@ impl RankedLabel {
                 Cell::No => false,
                 Cell::Unknown => return None,
             };
-            Some(RankedCell::new(logits.values()[place], fold, yes))
+            Some((logits.values()[place], yes, fold))
         });
-        let mut ranked: Vec<RankedCell> = known.collect();
-        ranked.sort_unstable_by(|a, b| b.cmp(a));
-        Self {
-            positives: ranked.iter().filter(|cell| cell.yes()).count(),
-            cells: ranked,
-        }
+        Self(Ranking::new(known))
+    }
+
+    /// All cells; a cell's group is its fold.
+    pub fn ranking(&self) -> &Ranking {
+        &self.0
+    }
+
+    pub fn cells(&self) -> &[RankedCell] {
+        self.0.cells()
+    }
+
+    pub fn positives(&self) -> usize {
+        self.0.positives()
     }
 
     pub fn negatives(&self) -> usize {
-        self.cells.len() - self.positives
+        self.0.known() - self.0.positives()
     }
 
     /// The cells outside of fold `left_out`, the highest logit first.
-    pub fn without(&self, left_out: Option<usize>) -> impl Iterator<Item = RankedCell> {
-        let cells = self.cells.iter().copied();
-        cells.filter(move |cell| left_out != Some(cell.fold()))
+    pub fn without(&self, left_out: Option<u16>) -> impl Iterator<Item = RankedCell> + Clone {
+        let cells = self.cells().iter().copied();
+        cells.filter(move |cell| left_out != Some(cell.group()))
     }
 
     /// The same cells as groups in rising order of their logits, what ties together.
-    pub fn groups(&self, left_out: Option<usize>) -> Vec<Group> {
+    pub fn groups(&self, left_out: Option<u16>) -> Vec<Group> {
         let mut cells: Vec<RankedCell> = self.without(left_out).collect();
         cells.reverse();
         let group = |cells: &[RankedCell]| {
-            let yes = cells.iter().filter(|cell| cell.yes()).count();
+            let yes = cells.iter().filter(|cell| cell.is_yes()).count();
             let sum: f64 = cells.iter().map(|cell| f64::from(cell.logit())).sum();
             Group {
                 logit: sum / cells.len() as f64,
@@ -116,46 +85,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_gives_back_what_it_was_made_of() {
-        for logit in [
-            -1e4,
-            -17.5,
-            -1e-30,
-            0.0,
-            1e-30,
-            0.37,
-            110.0,
-            f32::MAX,
-            f32::MIN,
-        ] {
-            for (fold, yes) in [(0, false), (4, true), (255, true)] {
-                let cell = RankedCell::new(logit, fold, yes);
-                assert_eq!(
-                    (cell.logit(), cell.fold(), cell.yes()),
-                    (logit, fold.into(), yes)
-                );
-            }
-        }
-        assert_eq!(
-            RankedCell::new(-0.0, 0, true),
-            RankedCell::new(0.0, 0, true)
-        );
-        assert!(RankedCell::new(-2.0, 9, true) < RankedCell::new(-1.0, 0, false));
-        assert!(RankedCell::new(-1.0, 9, true) < RankedCell::new(1.0, 0, false));
-    }
-
-    #[test]
     fn known_cells_are_ranked_and_ties_are_one_group() {
         let logits = Logits::new(vec![1.0, 9.0, 2.0, 9.0, 1.0, 9.0, 0.5, 9.0], 2);
         let cells = [Yes, No, No, No, No, No, Unknown, No];
         let label = RankedLabel::new(0, &logits, &cells, &[0, 1, 2, 0]);
-        let ranked: Vec<(f32, usize, bool)> = label
-            .cells
+        let ranked: Vec<(f32, u16, bool)> = label
+            .cells()
             .iter()
-            .map(|c| (c.logit(), c.fold(), c.yes()))
+            .map(|c| (c.logit(), c.group(), c.is_yes()))
             .collect();
         assert_eq!(ranked, [(2.0, 1, false), (1.0, 2, false), (1.0, 0, true)]);
-        assert_eq!((label.positives, label.negatives()), (1, 2));
+        assert_eq!((label.positives(), label.negatives()), (1, 2));
         let group = |logit, yes, no| Group { logit, yes, no };
         assert_eq!(
             label.groups(None),

@@ -11,13 +11,14 @@ use super::calibration::CalibrationMethod;
 use super::figures::{self, CalibrationFigures};
 use super::fit::{Basis, FEWEST, Fit, Task, in_parallel, probability};
 use super::objective::{F1, Objective, positives_for_guarantee};
-use super::ranked::{RankedCell, RankedLabel};
+use super::ranked::RankedLabel;
 use super::{Answer, Band, Decisions, LabelDecision, SureTargets, text};
 use crate::metrics::counts::{Counts, mean, share, total, weighted_mean};
+use crate::metrics::curves::{RankedCell, Ranking};
 use crate::scores::Logits;
 
 /// Parts of the rows of which each is decided by what the others chose.
-const FOLDS: usize = 5;
+const FOLDS: u16 = 5;
 /// Tells this use of the seed from the others.
 const PURPOSE: u64 = 0x7475_6e65_0000_0001;
 
@@ -369,8 +370,8 @@ fn check(labels: &[String], logits: &Logits, cells: &[Cell]) -> Result<(), TuneE
 }
 
 /// The part of each row: as many of each as can be, in random order.
-fn folds(rows: usize, seed: u64) -> Vec<u8> {
-    let mut folds: Vec<u8> = (0..rows).map(|row| (row % FOLDS) as u8).collect();
+fn folds(rows: usize, seed: u64) -> Vec<u16> {
+    let mut folds: Vec<u16> = (0..FOLDS).cycle().take(rows).collect();
     random::shuffle(random::key(seed, &[PURPOSE]), &mut folds);
     folds
 }
@@ -412,22 +413,18 @@ struct Measured {
 
 impl Measured {
     fn new(task: &Task<'_>, label: usize, whole: &Fit, without: &[Fit]) -> Self {
-        let cells = &task.ranked[label].cells;
-        let own = |cell: &RankedCell| &without[cell.fold()];
-        let raw: Vec<(f32, bool)> = cells
-            .iter()
-            .map(|cell| (cell.logit(), cell.yes()))
-            .collect();
+        let (cells, ranking) = (task.ranked[label].cells(), task.ranked[label].ranking());
+        let own = |cell: &RankedCell| &without[usize::from(cell.group())];
         let calibrated = cells.iter().map(|cell| {
             let logit = own(cell).calibrations[label].apply(cell.logit());
-            (logit, cell.yes())
+            (logit, cell.is_yes(), 0)
         });
         Self {
             on_tuning_rows: count(cells, label, |_| whole),
             cross_fitted: count(cells, label, own),
             calibration: BeforeAndAfter {
-                raw: CalibrationFigures::of(raw),
-                calibrated: CalibrationFigures::of(calibrated.collect()),
+                raw: CalibrationFigures::of(ranking),
+                calibrated: CalibrationFigures::of(&Ranking::new(calibrated)),
             },
             band: whole.bands[label].map(|band| band_figures(band, cells, label, own)),
         }
@@ -445,7 +442,7 @@ fn count<'a>(
         let fit = fit_of(cell);
         let (threshold, _) = fit.thresholds[label];
         let decision = probability(&fit.calibrations[label], *cell) >= threshold;
-        counts.add(decision, if cell.yes() { Cell::Yes } else { Cell::No });
+        counts.add(decision, if cell.is_yes() { Cell::Yes } else { Cell::No });
     }
     counts
 }
@@ -466,8 +463,8 @@ fn band_figures<'a>(
             fit.bands[label],
         );
         match decision {
-            Answer::Yes => (yes, right_yes) = (yes + 1, right_yes + usize::from(cell.yes())),
-            Answer::No => (no, right_no) = (no + 1, right_no + usize::from(!cell.yes())),
+            Answer::Yes => (yes, right_yes) = (yes + 1, right_yes + usize::from(cell.is_yes())),
+            Answer::No => (no, right_no) = (no + 1, right_no + usize::from(!cell.is_yes())),
             Answer::Unsure => {}
         }
     }
@@ -495,8 +492,8 @@ impl Task<'_> {
         let key = random::key(self.options.seed, &[PURPOSE, label as u64]);
         LabelTuning {
             label: name.to_owned(),
-            known: ranked.cells.len(),
-            positives: ranked.positives,
+            known: ranked.cells().len(),
+            positives: ranked.positives(),
             objective,
             threshold,
             basis,

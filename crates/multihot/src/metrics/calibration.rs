@@ -47,7 +47,7 @@ struct Bin {
 
 impl CalibrationErrors {
     /// The figures of `ties`, the lowest logit first, with `known` cells in all and no NaN.
-    pub(super) fn of(ties: impl Iterator<Item = Tie>, known: usize) -> Self {
+    pub(crate) fn of(ties: impl Iterator<Item = Tie>, known: usize) -> Self {
         if known == 0 {
             return Self::default();
         }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Known cells that share a logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Tie {
+pub(crate) struct Tie {
     pub logit: f32,
     pub yes: usize,
     pub no: usize,
@@ -44,7 +44,7 @@ impl Curve {
 }
 
 /// The known cells of one label, the highest logit first.
-pub(super) struct Ranking {
+pub(crate) struct Ranking {
     sorted: Vec<RankedCell>,
     positives: usize,
     has_nan: bool,
@@ -53,7 +53,7 @@ pub(super) struct Ranking {
 /// A logit, a cell and the row's [group](super::bootstrap) in one number, smaller where the logit
 /// is higher. Sorting numbers is several times as fast as sorting pairs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RankedCell(u64);
+pub(crate) struct RankedCell(u64);
 
 impl RankedCell {
     fn new(logit: f32, yes: bool, group: u16) -> Self {

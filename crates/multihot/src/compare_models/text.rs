@@ -26,15 +26,12 @@ fn write_labels(comparison: &ModelComparison, out: &mut dyn Write) -> io::Result
     let names: Vec<String> = names.collect();
     let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
     writeln!(out, "{:width$}  {:<40}  average precision", "", "f1-score")?;
-    write!(out, "{:width$}", "")?;
-    for _ in 0..2 {
-        write!(
-            out,
-            "  {:>6}  {:>6}  {:>7}  {:>INTERVAL$} ",
-            "A", "B", "B - A", "95 % interval"
-        )?;
-    }
-    writeln!(out, "\n")?;
+    let headings = format!(
+        "  {:>6}  {:>6}  {:>7}  {:>INTERVAL$} ",
+        "A", "B", "B - A", "95 % interval"
+    );
+    let line = format!("{:width$}{}", "", headings.repeat(2));
+    writeln!(out, "{}\n", line.trim_end())?;
     for (name, (_, label)) in names.iter().zip(&comparison.labels) {
         let mut line = format!("{:1$}{name}", "", width - name.width());
         for figure in [&label.f1_score, &label.average_precision] {

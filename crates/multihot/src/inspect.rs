@@ -6,6 +6,7 @@ use multihot_checkpoint::{Family, ModelFolder};
 use serde::Serialize;
 
 use crate::classifier::tokenizer;
+use crate::decisions::Decisions;
 use crate::error::Error;
 use crate::stored::{Answers, Stored};
 
@@ -32,6 +33,8 @@ pub struct FolderReport {
     pub max_length: Option<usize>,
     /// Names of its labels, in order; empty for an encoder.
     pub labels: Vec<String>,
+    /// How its logits become answers, where that was worked out.
+    pub decisions: Option<Decisions>,
     /// How a row's tokens become one vector, where multihot wrote the folder.
     pub pooling: Option<multihot_checkpoint::Pooling>,
     /// Pooling that the encoder says it was trained with.
@@ -80,6 +83,9 @@ pub fn folder(path: &Path, family: Option<Family>) -> Result<FolderReport, Error
             .sum(),
         usable_length: config.usable_length(),
         max_length: stored.as_ref().map(|stored| stored.max_length),
+        decisions: answers
+            .as_ref()
+            .and_then(|answers| answers.decisions.clone()),
         labels: answers.map(|answers| answers.labels).unwrap_or_default(),
         pooling: stored.map(|stored| stored.pooling),
         pooling_hint: folder.pooling_hint(),

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use multihot::decisions::Decisions;
 use multihot::inspect::FolderReport;
 use multihot::{Source, Table, TableError};
 use serde_json::json;
@@ -94,6 +95,9 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
     if !report.labels.is_empty() {
         writeln!(out, "  labels      {}", report.labels.join(", "))?;
     }
+    if let Some(decisions) = &report.decisions {
+        print_decisions(out, decisions)?;
+    }
     if let Some(pooling) = &report.pooling {
         writeln!(
             out,
@@ -108,6 +112,29 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
     }
     for note in &report.notes {
         writeln!(out, "  note        {note}")?;
+    }
+    Ok(())
+}
+
+/// A line for each label: from which probability on it is a yes, and what that is for.
+fn print_decisions(out: &mut dyn Write, decisions: &Decisions) -> Result<()> {
+    writeln!(
+        out,
+        "  decisions   worked out on {} held-out rows; `multihot tune` does it again",
+        decisions.rows
+    )?;
+    for label in &decisions.labels {
+        let yes = match label.unsure {
+            Some(band) => format!("no below {:.4}, yes from {:.4}", band.from, band.to),
+            None if label.threshold > 1.0 => "always no".to_owned(),
+            None => format!("yes from {:.4}", label.threshold),
+        };
+        let (name, objective) = (&label.label, label.objective);
+        let method = label.calibration.name();
+        writeln!(
+            out,
+            "              {name}: {yes} ({objective}; calibration {method})"
+        )?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::program::{Place, text, tiny_bert, trained};
+use crate::program::{Place, reviews, text, tiny_bert, trained};
 
 #[test]
 fn a_table_is_described_with_what_is_odd_about_it() {
@@ -40,6 +40,10 @@ fn an_encoder_is_told_from_a_model() {
     let place = Place::new();
     place.copy(&tiny_bert(), "encoder");
     place.copy(trained(), "model");
+    let decisions = ["--objective", "fixed=0.5", "--calibration", "none"];
+    place
+        .run(&[&["tune", "model", &text(&reviews())][..], &decisions].concat())
+        .succeeds();
     let run = place.run(&["inspect", "encoder"]).succeeds();
     let expected = "\
 encoder: an encoder without answers
@@ -57,6 +61,10 @@ model: a trained model
   length      reads up to 64 tokens; trained to read 64
   tokenizer   model/vocab.txt
   labels      positive, sports, business
+  decisions   worked out on 120 held-out rows; `multihot tune` does it again
+              positive: yes from 0.5000 (fixed=0.5; calibration none)
+              sports: yes from 0.5000 (fixed=0.5; calibration none)
+              business: yes from 0.5000 (fixed=0.5; calibration none)
   pooling     cls
 ";
     assert_eq!(run.stdout, expected);
@@ -66,6 +74,7 @@ model: a trained model
         (&json!("model"), &json!("bert"))
     );
     assert_eq!(report["labels"], json!(["positive", "sports", "business"]));
+    assert_eq!(report["decisions"]["labels"][1]["threshold"], 0.5);
 }
 
 #[test]

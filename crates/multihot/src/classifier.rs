@@ -190,7 +190,7 @@ impl Classifier {
     /// As [`Classifier::score`].
     pub fn evaluate_timed(&self, table: &Table) -> Result<(Evaluation, Scoring), Error> {
         let scores = self.score_table(table)?;
-        let evaluation = self.evaluate_logits(&scores.logits, &cells(table));
+        let evaluation = self.evaluate_logits(&scores.logits, &table.cells());
         Ok((evaluation, scores.scoring))
     }
 
@@ -201,7 +201,7 @@ impl Classifier {
     }
 
     /// `logits` of this model as its thresholds take them.
-    fn calibrated(&self, logits: &Logits) -> Logits {
+    pub fn calibrated(&self, logits: &Logits) -> Logits {
         self.decisions.calibrate(&self.log_odds(logits))
     }
 
@@ -220,7 +220,7 @@ impl Classifier {
     /// As [`Classifier::score`], and where nothing is to be learned from the table.
     pub fn tune(&mut self, table: &Table, options: &TuneOptions) -> Result<Tuning, Error> {
         let scores = self.score_table(table)?;
-        self.tune_logits(&scores.logits, &cells(table), options)
+        self.tune_logits(&scores.logits, &table.cells(), options)
     }
 
     /// [`Classifier::tune`] on the network's `logits` and `cells` of the same shape.
@@ -254,7 +254,11 @@ impl Classifier {
     }
 
     /// Scores the texts of `table`.
-    pub(crate) fn score_table(&self, table: &Table) -> Result<Scores, Error> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::score`].
+    pub fn score_table(&self, table: &Table) -> Result<Scores, Error> {
         let texts: Vec<&str> = table.rows.iter().map(|row| row.text.as_str()).collect();
         self.score(&texts)
     }
@@ -272,15 +276,6 @@ pub(crate) fn forward(encoder: &Encoder, rows: &TokenRows) -> Result<Logits, Err
         values.extend(encoder.forward(&rows.batch(range))?);
     }
     Ok(Logits::new(values, encoder.n_labels()))
-}
-
-/// All cells of `table`, row by row.
-pub(crate) fn cells(table: &Table) -> Vec<Cell> {
-    table
-        .rows
-        .iter()
-        .flat_map(|row| row.cells.iter().copied())
-        .collect()
 }
 
 /// The tokenizer of `folder`.

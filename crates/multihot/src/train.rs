@@ -12,12 +12,14 @@ use multihot_kernels::{Cpu, Work};
 use multihot_table::{Cell, Table};
 use multihot_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::classifier::{THRESHOLD, cells, forward, tokenizer};
-use crate::decisions::{self, TuneError, TuneOptions, Tuning};
+use crate::classifier::{THRESHOLD, forward, tokenizer};
+use crate::decisions::{self, Decisions, TuneError, TuneOptions, Tuning};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{self, Precision, PrecisionName};
+use crate::report::{self, ReportInput, ReportKind, write_report};
 use crate::rows::TokenRows;
 use crate::scores::Logits;
 use crate::stored::Stored;
@@ -63,6 +65,8 @@ pub struct TrainJob<'a> {
     pub options: &'a TrainOptions,
     /// Threads and instruction set.
     pub cpu: Arc<Cpu>,
+    /// Where a report of the held-out rows goes, if anywhere.
+    pub report: Option<&'a Path>,
 }
 
 /// One update of the parameters, as it is reported.
@@ -160,6 +164,9 @@ pub struct TrainSummary {
 pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSummary, Error> {
     let started = Instant::now();
     job.options.check()?;
+    if let Some(path) = job.report {
+        report::check_place(path, job.out)?;
+    }
     let checkpoint = Checkpoint::beside(job.out);
     checkpoint.check(job)?;
     // An interrupted training has left its best epoch at `out`.
@@ -177,28 +184,46 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     }
     let interrupted = run.epochs(&checkpoint, observer)?;
     run.restore_best(interrupted, &checkpoint)?;
-    let (dev, tuning) = run.decide(&job.options.decisions, observer)?;
+    let verdict = run.decide(&job.options.decisions, observer)?;
+    let tuning = verdict.tuning.as_ref();
     let text_column = &job.table.text_column;
-    let decisions = tuning.as_ref().map(|tuning| tuning.decisions.clone());
+    let decisions = tuning.map(|tuning| tuning.decisions.clone());
     let stored = Stored::new(
         &parts.labels,
         text_column,
-        (run.shifts, run.distortion),
+        (run.shifts.clone(), run.distortion.clone()),
         &run.plan,
         decisions,
     );
     let records = write::Records {
         epochs: &run.progress.epochs,
-        tuning: tuning.as_ref(),
+        tuning,
     };
     write::model(out, &origin, &run.encoder, &stored, records)?;
     observer.note(&write::layout(&origin, stored.pooling));
+    if let Some(path) = job.report {
+        // With the checkpoint still there, `--resume` makes a report that could not be written.
+        run.report(path, job, &verdict)?;
+    }
     if !interrupted {
         checkpoint.remove()?;
     }
     let total = started.elapsed();
     let Run { progress, plan, .. } = run;
+    let Verdict { dev, tuning, .. } = verdict;
     Ok(progress.summary(&plan, (dev, tuning), job.out, total, interrupted))
+}
+
+/// What the dev rows say about the kept model.
+struct Verdict {
+    /// Before calibration, rid of what the loss does to chances.
+    log_odds: Logits,
+    /// With the decisions that were chosen.
+    dev: Evaluation,
+    /// `None` where no dev cell is known.
+    tuning: Option<Tuning>,
+    /// What a person should know, a sentence each.
+    warnings: Vec<String>,
 }
 
 /// Where a training starts from.
@@ -438,39 +463,68 @@ impl<'a> Run<'a> {
     }
 
     /// Works decisions out on the dev rows, and evaluates the dev rows with them.
-    fn decide(
-        &self,
-        options: &TuneOptions,
-        observer: &mut dyn Observer,
-    ) -> Result<(Evaluation, Option<Tuning>), Error> {
+    fn decide(&self, options: &TuneOptions, observer: &mut dyn Observer) -> Result<Verdict, Error> {
         let logits = forward(&self.encoder, &self.dev_rows)?;
-        let logits = self.distortion.undo(&logits);
+        let logits = self.distortion.undo(&logits).into_owned();
         let (labels, cells) = (&self.parts.labels, &self.parts.dev.cells);
         let plain = self.evaluate_at(&logits, &vec![THRESHOLD; labels.len()]);
-        if let Some(advice) = guard::collapse(&plain, cells, self.plan.pooling) {
-            observer.note(&advice);
-        }
+        let mut warnings = Vec::from_iter(guard::collapse(&plain, cells, self.plan.pooling));
         let options = TuneOptions {
             seed: self.plan.seed,
             ..options.clone()
         };
         let pool = self.encoder.cpu().pool();
-        match decisions::tune(labels, &logits, cells, &options, pool) {
+        let (dev, tuning) = match decisions::tune(labels, &logits, cells, &options, pool) {
             Ok(tuning) => {
-                tuning
-                    .warnings()
-                    .iter()
-                    .for_each(|note| observer.note(note));
+                warnings.extend(tuning.warnings());
                 let calibrated = tuning.decisions.calibrate(&logits);
                 let dev = self.evaluate_at(&calibrated, &tuning.decisions.thresholds());
-                Ok((dev, Some(tuning)))
+                (dev, Some(tuning))
             }
             Err(TuneError::NothingKnown) => {
-                observer.note("no dev cell is known, so thresholds stay at 0.5");
-                Ok((plain, None))
+                warnings.push("no dev cell is known, so thresholds stay at 0.5".into());
+                (plain, None)
             }
-            Err(error) => Err(error.into()),
-        }
+            Err(error) => return Err(error.into()),
+        };
+        warnings.iter().for_each(|warning| observer.note(warning));
+        Ok(Verdict {
+            log_odds: logits,
+            dev,
+            tuning,
+            warnings,
+        })
+    }
+
+    /// Writes the report of the dev rows.
+    fn report(&self, path: &Path, job: &TrainJob<'_>, verdict: &Verdict) -> Result<(), Error> {
+        let (parts, tuning) = (&self.parts, verdict.tuning.as_ref());
+        let decisions = tuning.map_or_else(
+            || Decisions::fixed(&parts.labels, THRESHOLD),
+            |tuning| tuning.decisions.clone(),
+        );
+        let model = job.out.display().to_string();
+        // Rows that were split off stand in no table of their own.
+        let dev = job.dev.map_or("HELD-OUT-ROWS", |dev| &dev.source);
+        let input = ReportInput {
+            kind: ReportKind::Training,
+            model: &model,
+            table: &job.dev.unwrap_or(job.table).source,
+            tune_arguments: &[model.clone(), dev.to_owned()],
+            labels: &parts.labels,
+            log_odds: &verdict.log_odds,
+            calibrated: &decisions.calibrate(&verdict.log_odds),
+            cells: &parts.dev.cells,
+            decisions: &decisions,
+            texts: Some(&parts.dev.texts),
+            ids: Some(&parts.dev.ids),
+            evaluation: &verdict.dev,
+            tuning,
+            epochs: &self.progress.epochs,
+            baseline: None,
+            warnings: &verdict.warnings,
+        };
+        write_report(path, &input)
     }
 
     fn out_of_patience(&self) -> bool {
@@ -523,6 +577,12 @@ impl TrainPlan {
     }
 }
 
+/// The epoch with the best dev result, from 1; the first of several, `None` before the first ends.
+pub(crate) fn best_epoch(epochs: &[EpochReport]) -> Option<u32> {
+    let best = |best, next| if better(next, best) { next } else { best };
+    Some(epochs.iter().reduce(best)?.epoch)
+}
+
 /// Whether `a` is a better dev result than `b`.
 fn better(a: &EpochReport, b: &EpochReport) -> bool {
     let lower_loss = || match (a.dev_loss, b.dev_loss) {
@@ -538,24 +598,25 @@ fn better(a: &EpochReport, b: &EpochReport) -> bool {
 /// One part of the rows: texts, and cells row by row.
 pub(crate) struct Part<'a> {
     texts: Vec<&'a str>,
+    ids: Vec<&'a Value>,
     cells: Vec<Cell>,
     n_labels: usize,
 }
 
 impl<'a> Part<'a> {
     fn whole(table: &'a Table) -> Self {
-        let texts = table.rows.iter().map(|row| row.text.as_str()).collect();
         Self {
-            texts,
-            cells: cells(table),
+            texts: table.rows.iter().map(|row| row.text.as_str()).collect(),
+            ids: table.rows.iter().map(|row| &row.id).collect(),
+            cells: table.cells(),
             n_labels: table.labels.len(),
         }
     }
 
     fn select(&self, rows: &[usize]) -> Self {
-        let texts = rows.iter().map(|&row| self.texts[row]).collect();
         Self {
-            texts,
+            texts: rows.iter().map(|&row| self.texts[row]).collect(),
+            ids: rows.iter().map(|&row| self.ids[row]).collect(),
             cells: self.cells_of(rows),
             n_labels: self.n_labels,
         }

@@ -6,7 +6,8 @@ use anyhow::Result;
 use multihot::{Classifier, Evaluation, LoadOptions, PredictPrecision, Scoring};
 use serde::Serialize;
 
-use super::{cpu, labelled_table, load, print_json, scored_rows, speed};
+use super::scored::{Page, ScoredTable};
+use super::{cpu, labelled_table, load, print_json, speed};
 use crate::args::EvaluateArgs;
 use crate::exit::Outcome;
 use crate::screen::say;
@@ -20,14 +21,20 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
-    let (evaluation, scoring) = if args.scores {
-        let (logits, cells) = scored_rows(&args.table, &classifier)?;
-        (classifier.evaluate_logits(&logits, &cells), None)
-    } else {
-        let table = labelled_table(&args.table, &args.columns, &classifier)?;
-        let (evaluation, scoring) = classifier.evaluate_timed(&table)?;
-        (evaluation, Some(scoring))
-    };
+    let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
+    let evaluation = classifier.evaluate_logits(&rows.logits, &rows.cells);
+    if let Some(path) = &args.report.report {
+        let page = Page {
+            model: &args.model,
+            table: &args.table,
+            columns: &args.columns,
+            rows: &rows,
+            evaluation: &evaluation,
+            tuning: None,
+        };
+        page.write(path, &classifier)?;
+    }
+    let scoring = rows.scoring;
     let peak_rss_bytes = multihot::peak_rss_bytes();
     if args.json {
         let report = Report {

@@ -27,7 +27,7 @@ pub struct CalibrationFigures {
 
 impl CalibrationFigures {
     /// Figures of known cells: logits, and whether the cell says yes.
-    pub(super) fn of(mut cells: Vec<(f32, bool)>) -> Self {
+    pub(crate) fn of(mut cells: Vec<(f32, bool)>) -> Self {
         cells.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let over = |sum: f64| (!cells.is_empty()).then(|| sum / cells.len() as f64);
         let loss = |&(logit, yes): &(f32, bool)| {
@@ -44,7 +44,7 @@ impl CalibrationFigures {
     }
 
     /// The mean of each figure over the labels that have it.
-    pub(super) fn mean<'a>(labels: impl Iterator<Item = &'a Self> + Clone) -> Self {
+    pub(crate) fn mean<'a>(labels: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let of = |figure: fn(&Self) -> Option<f64>| mean(labels.clone().map(figure));
         Self {
             log_loss: of(|label| label.log_loss),

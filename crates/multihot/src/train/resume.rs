@@ -14,7 +14,7 @@ use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, better};
+use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, best_epoch};
 use crate::decisions::Tuning;
 use crate::error::Error;
 use crate::metrics::Evaluation;
@@ -40,11 +40,7 @@ impl Progress {
 
     /// The best epoch so far, from 1; 0 before the first.
     pub(super) fn best_epoch(&self) -> u32 {
-        let best = self
-            .epochs
-            .iter()
-            .reduce(|best, next| if better(next, best) { next } else { best });
-        best.map_or(0, |best| best.epoch)
+        best_epoch(&self.epochs).unwrap_or(0)
     }
 
     pub(super) fn summary(

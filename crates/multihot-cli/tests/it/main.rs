@@ -15,6 +15,7 @@ mod model_folder;
 mod precision;
 mod predict;
 mod program;
+mod report;
 mod streams;
 mod train;
 mod tune;

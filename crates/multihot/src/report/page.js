@@ -26,7 +26,11 @@
   const has = (x) => x !== null && x !== undefined;
   const count = (n) => n.toLocaleString("en");
   const fixed = (x, digits = 3) => (has(x) ? x.toFixed(digits) : "–");
-  const percent = (x) => (has(x) ? `${(100 * x).toFixed(x > 0 && x < 0.0995 ? 1 : 0)} %` : "–");
+  function percent(x) {
+    if (!has(x)) return "–";
+    if (x > 0 && x < 0.0005) return "<0.1 %";
+    return `${(100 * x).toFixed(x > 0 && x < 0.0995 ? 1 : 0)} %`;
+  }
   const plural = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
   const share = (part, whole) => (whole > 0 ? part / whole : null);
   function threshold(t) {
@@ -176,15 +180,21 @@
       tile("Rows all right", percent(all.subset_accuracy), "every answer of the row"),
       tile("Calibration error", fixed(ece.calibrated.ece),
         has(ece.raw.ece) ? `${fixed(ece.raw.ece)} before calibration` : null));
-    const line = (sentence) => el("li", { class: sentence.tone }, sentence.text);
+    const line = (sentence) => el("li", { class: sentence.tone }, written(sentence));
     const warnings = data.summary.filter((sentence) => sentence.tone === "warning");
     byId("sentences").append(el("ul", { class: "sentences" },
       data.summary.filter((sentence) => sentence.tone !== "warning").map(line)));
     if (warnings.length) byId("sentences").append(warningList(warnings));
   }
 
+  /** A sentence, with what stands between backticks as code. */
+  function written({ text }) {
+    const parts = (text.charAt(0).toLocaleUpperCase("en") + text.slice(1)).split("`");
+    return parts.map((part, i) => (i % 2 ? el("code", {}, part) : part));
+  }
+
   function warningList(warnings) {
-    const line = (warning) => el("li", {}, `⚠ ${warning.text}`);
+    const line = (warning) => el("li", {}, "⚠ ", written(warning));
     const [shown, more] = [warnings.slice(0, 4), warnings.slice(4)];
     const list = el("ul", { class: "warnings", "aria-label": "Warnings" }, shown.map(line));
     if (more.length) {
@@ -198,7 +208,7 @@
 
   const BASIS = {
     shared: ["shared", "Too few yes cells for a threshold of its own: it takes the one that suits all labels together"],
-    default: ["0.5", "Too few yes cells for a threshold of its own, and none that suits all labels together"],
+    default: ["default", "Too few yes cells for a threshold of its own, and none that suits all labels together"],
     unreached: ["always no", "No threshold reaches what was asked for"],
   };
 
@@ -256,8 +266,8 @@
   function freshCell(fresh) {
     if (!fresh || !has(fresh.f1)) return cell("–");
     const interval = fresh.is_f1 && fresh.interval
-      ? el("small", {}, ` ${fixed(fresh.interval[0], 2)} to ${fixed(fresh.interval[1], 2)}`) : null;
-    return el("td", {}, fixed(fresh.f1), interval);
+      ? `${fixed(fresh.interval[0], 2)} to ${fixed(fresh.interval[1], 2)}` : "";
+    return el("td", {}, fixed(fresh.f1), el("small", { class: "interval" }, interval));
   }
 
   function calibrationCell(label) {
@@ -274,7 +284,8 @@
     return el("tr", {}, el("th", { scope: "row" }, `${average.name} average`),
       cell(average.name === "micro" ? count(average.support) : ""), cell(""),
       figures.slice(0, 2).map((figure) => cell(fixed(figure))), f1Cell(figures[2]),
-      anyFresh ? cell(has(average.fresh_f1) ? fixed(average.fresh_f1) : "") : null,
+      anyFresh ? el("td", {}, has(average.fresh_f1) ? fixed(average.fresh_f1) : "",
+        el("small", { class: "interval" })) : null,
       [average.average_precision, average.roc_auc].map((x) => cell(isMacro ? fixed(x) : "")),
       anyBaseline ? [cell(fixed(average.baseline_f1)),
         cell(isMacro ? fixed(average.baseline_average_precision) : "")] : null,
@@ -312,8 +323,12 @@
     return { root, sx, sy, width, height, inner };
   }
 
-  const unit = (title) => ({ from: 0, to: 1, ticks: [0, 0.25, 0.5, 0.75, 1], title,
-    show: (tick) => String(tick) });
+  /** An axis from 0 to 1, or to less where nothing lies above: rare labels live near 0. */
+  function unit(title, highest = 1) {
+    const to = [0.02, 0.05, 0.1, 0.2, 0.5].find((end) => highest <= end) || 1;
+    return { from: 0, to, ticks: [0, 0.25, 0.5, 0.75, 1].map((part) => part * to), title,
+      show: (tick) => String(Number(tick.toPrecision(3))) };
+  }
 
   function path(points, sx, sy, props) {
     const defined = points.filter(([x, y]) => has(x) && has(y));
@@ -336,24 +351,27 @@
   function drawThresholdChart() {
     const { curve, unsure, name } = labels[selected];
     const host = byId("threshold-chart");
+    const isHigher = (place) => place === curve.stored || curve.tp[place] + curve.fp[place] > 0;
+    const axis = unit("threshold", Math.min(1, Math.max(...curve.thresholds.filter((_, place) => isHigher(place)))));
     const drawn = chart(host, { title: `Precision, recall and F1 of ${name} by threshold`,
-      x: unit("threshold"), y: unit("") });
-    const { root, sx, sy, inner } = drawn;
-    const points = (figure) => curve.thresholds.map((t, place) =>
-      [Math.min(t, 1), figure(countsAt(selected, place))]);
+      x: axis, y: unit(""), height: 340 });
+    const { root, sy, inner } = drawn;
+    const sx = (t) => drawn.sx(Math.min(t, axis.to));
+    const points = (figure) => curve.thresholds.map((t, place) => [t, figure(countsAt(selected, place))])
+      .filter(([t]) => t <= axis.to);
     if (unsure) {
       root.append(svg("rect", { class: "band", x: sx(unsure.from), y: ROOM.top, height: inner.h,
-        width: Math.max(0, sx(Math.min(1, unsure.to)) - sx(unsure.from)) }));
+        width: Math.max(0, sx(unsure.to) - sx(unsure.from)) }));
     }
     root.append(path(points(precision), sx, sy, STYLE.precision), path(points(recall), sx, sy, STYLE.recall),
       path(points(f1), sx, sy, STYLE.f1));
-    const kept = Math.min(1, curve.thresholds[curve.stored]);
+    const kept = curve.thresholds[curve.stored];
     root.append(svg("line", { class: "stored", x1: sx(kept), x2: sx(kept), y1: sy(0), y2: sy(1) }));
     handle = { line: svg("line", { class: "handle", y1: sy(0), y2: sy(1) }),
       grip: svg("circle", { class: "grip", cy: sy(0), r: 7 }), sx };
     root.append(handle.line, handle.grip);
     root.classList.add("drag");
-    drag(root, drawn);
+    drag(root, drawn, axis.to);
     host.append(legend([["precision", STYLE.precision], ["recall", STYLE.recall], ["F1", STYLE.f1],
       ["stored threshold", { stroke: "var(--muted)", "stroke-dasharray": "3 3" }],
       ...(unsure ? [["answered “unsure”", { stroke: "var(--muted)", "stroke-width": 9, opacity: 0.25 }]] : [])]));
@@ -361,17 +379,17 @@
   }
 
   function moveHandle() {
-    const x = handle.sx(Math.min(1, labels[selected].curve.thresholds[at[selected]]));
+    const x = handle.sx(labels[selected].curve.thresholds[at[selected]]);
     for (const end of ["x1", "x2"]) handle.line.setAttribute(end, x);
     handle.grip.setAttribute("cx", x);
   }
 
   /** Moves the threshold to where the pointer is, while it is down. */
-  function drag(root, { width, inner }) {
+  function drag(root, { width, inner }, highest) {
     const to = (event) => {
       const box = root.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * width;
-      move(nearest(labels[selected].curve.thresholds, (x - ROOM.left) / inner.w));
+      move(nearest(labels[selected].curve.thresholds, (highest * (x - ROOM.left)) / inner.w));
     };
     root.addEventListener("pointerdown", (event) => { root.setPointerCapture(event.pointerId); to(event); });
     root.addEventListener("pointermove", (event) => { if (event.buttons) to(event); });
@@ -389,9 +407,9 @@
   function drawPrecisionRecall() {
     const { curve, name, average_precision: ap, known, positives } = labels[selected];
     const host = byId("precision-recall-chart");
-    const { root, sx, sy } = chart(host, { x: unit("recall"), y: unit(""),
+    const { root, sx, sy } = chart(host, { x: unit("recall"), y: unit(""), height: 300,
       title: `Precision against recall of ${name}; average precision ${fixed(ap)}` });
-    if (!positives) return empty(root, sx, sy, "no yes cell: nothing to find");
+    if (!positives) return empty(root, "no yes cell: nothing to find");
     const base = positives / known;
     root.append(svg("line", { class: "even", x1: sx(0), x2: sx(1), y1: sy(base), y2: sy(base) }));
     const points = curve.thresholds.map((_, place) => countsAt(selected, place))
@@ -419,8 +437,8 @@
     marker.dot.setAttribute("cy", marker.sy(precision(counts)));
   }
 
-  function empty(root, sx, sy, text) {
-    root.append(svg("text", { class: "empty", x: sx(0.5), y: sy(0.5), "text-anchor": "middle" }, text));
+  function empty(root, text) {
+    root.append(svg("text", { class: "empty", x: "50%", y: "45%", "text-anchor": "middle" }, text));
   }
 
   /** The 95 % interval of a share by Wilson (1927): never outside 0 to 1, and not empty at the ends. */
@@ -433,13 +451,16 @@
   function drawReliability() {
     const label = labels[selected];
     const host = byId("reliability-chart");
-    const { root, sx, sy } = chart(host, { title: `Share of yes by probability, for ${label.name}`,
-      x: unit("probability"), y: unit("") });
     const calibrated = label.calibration !== "none";
-    byId("reliability-note").textContent = reliabilityNote(label, calibrated);
-    if (!label.known) return empty(root, sx, sy, "no known cell");
-    root.append(svg("line", { class: "even", x1: sx(0), y1: sy(0), x2: sx(1), y2: sy(1) }));
     const bins = (bins) => bins.filter((bin) => has(bin.probability));
+    const drawn = [...bins(label.reliability), ...bins(calibrated ? label.raw_reliability : [])];
+    const highest = Math.max(0, ...drawn.flatMap((bin) => [bin.probability, bin.yes / bin.cells]));
+    const { root, sx, sy } = chart(host, { title: `Share of yes by probability, for ${label.name}`,
+      x: unit("probability", highest), y: unit("", highest) });
+    byId("reliability-note").textContent = reliabilityNote(label, calibrated);
+    if (!label.known) return empty(root, "no known cell");
+    const end = unit("", highest).to;
+    root.append(svg("line", { class: "even", x1: sx(0), y1: sy(0), x2: sx(end), y2: sy(end) }));
     if (calibrated) {
       const raw = bins(label.raw_reliability).map((bin) => [bin.probability, bin.yes / bin.cells]);
       root.append(path(raw, sx, sy, STYLE.recall));
@@ -448,7 +469,7 @@
     for (const bin of points) {
       const [low, high] = wilson(bin.yes, bin.cells);
       root.append(svg("line", { class: "error", stroke: "var(--precision)", x1: sx(bin.probability),
-        x2: sx(bin.probability), y1: sy(low), y2: sy(high) }));
+        x2: sx(bin.probability), y1: sy(low), y2: sy(Math.min(end, high)) }));
     }
     root.append(path(points.map((bin) => [bin.probability, bin.yes / bin.cells]), sx, sy, STYLE.precision));
     for (const bin of points) {
@@ -681,12 +702,7 @@
       const value = shows === "count" ? pairs.both[a][b] / most : share(pairs.both[a][b], pairs.of[a][b]) || 0;
       const text = shows === "count" ? count(pairs.both[a][b]) : percent(share(pairs.both[a][b], pairs.of[a][b]));
       if (a === b) return el("td", { class: "self", "data-pair": `${a} ${b}` }, numbers ? count(pairs.both[a][a]) : "");
-      const node = el("td", { "data-pair": `${a} ${b}` }, numbers ? text : "");
-      // The square root tells small shares apart, which most are.
-      const strength = Math.round(100 * Math.sqrt(Math.min(1, value)));
-      node.style.backgroundColor = `color-mix(in oklab, var(--accent) ${strength}%, var(--surface))`;
-      if (strength > 62) node.style.color = "var(--on-accent)";
-      return node;
+      return heated(el("td", { "data-pair": `${a} ${b}` }, numbers ? text : ""), value);
     };
     const head = el("tr", {}, el("td", {}), order.map((b) => el("th", { scope: "col", title: labels[pairs.labels[b]].name },
       el("span", {}, named(pairs.labels[b])))));
@@ -697,7 +713,22 @@
     table.addEventListener("mouseover", (event) => readPair(event.target.closest("[data-pair]")));
     const box = el("div", { class: "scroll pairs", tabindex: "0", role: "region", "aria-label": "Labels that go together" }, table);
     byId("pairs-table").replaceChildren(box);
+    byId("pairs-scale").replaceChildren(heatScale(shows, most));
     byId("pairs-readout").textContent = numbers ? "" : "Point at a square to read it.";
+  }
+
+  /** Colours `node` by a share. The square root tells small ones apart, which most are. */
+  function heated(node, value) {
+    const strength = Math.round(100 * Math.sqrt(Math.min(1, value)));
+    node.style.backgroundColor = `color-mix(in oklab, var(--accent) ${strength}%, var(--surface))`;
+    if (strength > 58) node.classList.add(strength > 80 ? "strongest" : "strong");
+    return node;
+  }
+
+  function heatScale(shows, most) {
+    const steps = [0.01, 0.05, 0.2, 0.5, 1];
+    return el("span", { class: "scale" }, steps.map((value) => heated(el("span", {},
+      shows === "count" ? count(Math.round(value * most)) : percent(value)), value)));
   }
 
   function readPair(node) {

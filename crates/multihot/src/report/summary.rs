@@ -112,7 +112,9 @@ fn ranking(labels: &[Label<'_>]) -> Option<String> {
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     let list = |labels: &[(f64, &str)]| {
-        let named = labels.iter().map(|(f1, name)| format!("{name} ({f1:.2})"));
+        let named = labels
+            .iter()
+            .map(|(f1, name)| format!("{} ({f1:.2})", isolated(name)));
         named.collect::<Vec<_>>().join(", ")
     };
     match ranked.len() {
@@ -208,7 +210,10 @@ fn thresholds(overall: &Overall, labels: &[Label<'_>]) -> String {
     } else {
         format!(
             "Each label has a threshold of its own, from {:.3} ({}) to {:.3} ({}).",
-            lowest.threshold, lowest.name, highest.threshold, highest.name
+            lowest.threshold,
+            isolated(lowest.name),
+            highest.threshold,
+            isolated(highest.name)
         )
     };
     let moved = labels.iter().any(|label| label.threshold != 0.5);
@@ -236,7 +241,7 @@ fn training(input: &ReportInput<'_>) -> Option<String> {
 /// What a tuning says itself, label by label, is said here where there was none.
 fn few_positives(input: &ReportInput<'_>, labels: &[Label<'_>]) -> Option<String> {
     let few = labels.iter().filter(|label| label.positives < FEW);
-    let few: Vec<&str> = few.map(|label| label.name).collect();
+    let few: Vec<String> = few.map(|label| isolated(label.name)).collect();
     if few.is_empty() || input.tuning.is_some() {
         return None;
     }
@@ -249,6 +254,11 @@ fn few_positives(input: &ReportInput<'_>, labels: &[Label<'_>]) -> Option<String
         "Fewer than {FEW} yes cells, so that figures are mostly chance: {}{more}.",
         few[..shown].join(", ")
     ))
+}
+
+/// `name` between marks that keep its direction of writing to itself.
+fn isolated(name: &str) -> String {
+    format!("\u{2068}{name}\u{2069}")
 }
 
 fn n(n: usize, what: &str) -> String {

@@ -239,15 +239,24 @@ fn dense_config(width: usize, n_labels: usize) -> Value {
 
 /// Writes indented JSON with a line end, as Hugging Face does.
 pub fn write_json(path: &Path, value: &Value) -> Result<(), CheckpointError> {
-    let text = format!("{value:#}\n");
-    fs::write(path, text).map_err(CheckpointError::io(path, "write"))
+    fs::write(path, json_text(value)).map_err(CheckpointError::io(path, "write"))
 }
 
-/// Writes indented JSON beside `path`, syncs it and renames it, so that `path` is the old file or the
-/// whole new one.
+fn json_text(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Writes indented JSON in place of `path`, as [`replace`] does.
 pub fn replace_json(path: &Path, value: &Value) -> Result<(), CheckpointError> {
+    replace(path, json_text(value).as_bytes())
+}
+
+/// Writes `content` beside `path`, syncs it and renames it, so that `path` is the old file or the
+/// whole new one.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), CheckpointError> {
     let beside = sibling(path, &format!("new-{}", std::process::id()));
-    let written = write_json(&beside, value).and_then(|()| {
+    let written = fs::write(&beside, content).map_err(CheckpointError::io(path, "write"));
+    let written = written.and_then(|()| {
         let file = File::open(&beside).and_then(|file| file.sync_all());
         file.map_err(CheckpointError::io(&beside, "sync"))?;
         fs::rename(&beside, path).map_err(CheckpointError::io(path, "put the new file there"))

@@ -91,6 +91,8 @@ pub struct TrainArgs {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// Passes over the rows
     #[arg(long, default_value_t = 3, help_heading = "Training")]
@@ -226,13 +228,24 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "TABLE", requires = "baseline")]
     pub baseline_dev: Option<String>,
     /// Answer in f32, bf16 and int8 in turn, and show what the last two change
-    #[arg(long, conflicts_with_all = ["precision", "bootstrap", "seed"])]
+    #[arg(long, conflicts_with_all = ["precision", "bootstrap", "seed", "report"])]
     pub compare_precisions: bool,
     #[command(flatten)]
     pub bootstrap: BootstrapArgs,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// A page about the rows that the figures come from.
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// Write a page for the browser too: figures, curves, thresholds to drag, the worst errors
+    /// with their texts
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::CommandFactory;
 use multihot::{
-    Cell, Classifier, Cpu, Isa, LoadOptions, Logits, PredictPrecision, ReadOptions, Scoring,
-    Source, Table, precision_note,
+    Classifier, Cpu, Isa, LoadOptions, PredictPrecision, ReadOptions, Scoring, Source, Table,
+    precision_note,
 };
 
 use crate::args::{Args, ColumnArgs, Command, MachineArgs};
@@ -20,6 +20,7 @@ mod compare;
 mod evaluate;
 mod inspect;
 mod predict;
+mod scored;
 mod split;
 mod train;
 mod tune;
@@ -101,13 +102,6 @@ fn labelled_table(name: &str, columns: &ColumnArgs, classifier: &Classifier) -> 
     let table = multihot::read(&Source::from(name), &options)?;
     say(table.detection());
     Ok(table)
-}
-
-/// The logits and cells that the file called `name` holds for the labels of the model.
-fn scored_rows(name: &str, classifier: &Classifier) -> Result<(Logits, Vec<Cell>)> {
-    let labels = classifier.labels();
-    let rows = multihot::read_scored(&Source::from(name), labels)?;
-    Ok((Logits::new(rows.logits, labels.len()), rows.cells))
 }
 
 /// `scoring` and the most memory held so far, as a line on screen.

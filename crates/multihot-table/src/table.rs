@@ -117,6 +117,12 @@ impl<'a> GroupColumn<'a> {
 }
 
 impl Table {
+    /// All cells, row by row, one a label in each.
+    pub fn cells(&self) -> Vec<Cell> {
+        let rows = self.rows.iter();
+        rows.flat_map(|row| row.cells.iter().copied()).collect()
+    }
+
     /// What a person wants to see before anything runs: rows, text column, the labels with their
     /// answers, and the other columns. Lines without a last line end.
     ///

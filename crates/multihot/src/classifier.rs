@@ -196,7 +196,7 @@ impl Classifier {
         bootstrap: Bootstrap,
     ) -> Result<(Evaluation, Scoring), Error> {
         let scores = self.score_table(table)?;
-        let evaluation = self.evaluate_calibrated(&scores.calibrated, &cells(table), bootstrap);
+        let evaluation = self.evaluate_calibrated(&scores.calibrated, &table.cells(), bootstrap);
         Ok((evaluation, scores.scoring))
     }
 
@@ -222,7 +222,7 @@ impl Classifier {
     }
 
     /// `logits` of this model as its thresholds take them.
-    fn calibrated(&self, logits: &Logits) -> Logits {
+    pub fn calibrated(&self, logits: &Logits) -> Logits {
         self.decisions.calibrate(&self.log_odds(logits))
     }
 
@@ -241,7 +241,7 @@ impl Classifier {
     /// As [`Classifier::score`], and where nothing is to be learned from the table.
     pub fn tune(&mut self, table: &Table, options: &TuneOptions) -> Result<Tuning, Error> {
         let scores = self.score_table(table)?;
-        self.tune_logits(&scores.logits, &cells(table), options)
+        self.tune_logits(&scores.logits, &table.cells(), options)
     }
 
     /// [`Classifier::tune`] on the network's `logits` and `cells` of the same shape.
@@ -274,8 +274,8 @@ impl Classifier {
         dev: Option<&Table>,
         test: &Table,
     ) -> Result<BaselineReport, Error> {
-        let (train_texts, train_cells) = (texts(train), cells(train));
-        let (test_texts, test_cells) = (texts(test), cells(test));
+        let (train_texts, train_cells) = (texts(train), train.cells());
+        let (test_texts, test_cells) = (texts(test), test.cells());
         let whole = Rows {
             texts: &train_texts,
             groups: &[],
@@ -285,7 +285,7 @@ impl Classifier {
         let (learned, held_out) = match dev {
             Some(dev) => (
                 (train_texts.clone(), train_cells.clone()),
-                (texts(dev), cells(dev)),
+                (texts(dev), dev.cells()),
             ),
             None => {
                 let (learned, held_out) =
@@ -326,7 +326,11 @@ impl Classifier {
     }
 
     /// Scores the texts of `table`.
-    pub(crate) fn score_table(&self, table: &Table) -> Result<Scores, Error> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::score`].
+    pub fn score_table(&self, table: &Table) -> Result<Scores, Error> {
         self.score(&texts(table))
     }
 
@@ -348,15 +352,6 @@ pub(crate) fn forward(encoder: &Encoder, rows: &TokenRows) -> Result<Logits, Err
 /// All texts of `table`.
 pub(crate) fn texts(table: &Table) -> Vec<&str> {
     table.rows.iter().map(|row| row.text.as_str()).collect()
-}
-
-/// All cells of `table`, row by row.
-pub(crate) fn cells(table: &Table) -> Vec<Cell> {
-    table
-        .rows
-        .iter()
-        .flat_map(|row| row.cells.iter().copied())
-        .collect()
 }
 
 /// The tokenizer of `folder`.

@@ -8,7 +8,7 @@ use multihot_kernels::Pool;
 use multihot_table::{Cell, Table};
 use serde::{Serialize, Serializer};
 
-use crate::classifier::{Classifier, cells};
+use crate::classifier::Classifier;
 use crate::error::Error;
 pub use crate::metrics::Difference;
 use crate::metrics::{
@@ -145,7 +145,7 @@ pub fn compare_models(
             thresholds: places.iter().map(|&place| thresholds_b[place]).collect(),
         },
     ];
-    let (cells, pool) = (cells(table), a.cpu().pool());
+    let (cells, pool) = (table.cells(), a.cpu().pool());
     Ok(compare(a.labels(), &answers, &cells, bootstrap, pool))
 }
 

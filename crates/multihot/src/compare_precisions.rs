@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use multihot_table::{Cell, Table};
 use serde::{Serialize, Serializer};
 
-use crate::classifier::{Classifier, cells};
+use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{Precision, PredictPrecision};
@@ -81,7 +81,7 @@ pub fn compare_precisions(
     table: &Table,
     load: impl Fn(PredictPrecision) -> Result<Classifier, Error>,
 ) -> Result<PrecisionComparison, Error> {
-    let cells = cells(table);
+    let cells = table.cells();
     let mut precisions = Vec::new();
     let mut reference = None;
     for precision in COMPARED {

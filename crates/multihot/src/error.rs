@@ -140,6 +140,14 @@ pub enum Error {
         /// The loss there.
         loss: f64,
     },
+    /// No report can be written there.
+    #[error("{}: no report can be written there: {source}", path.display())]
+    NoPlaceForReport {
+        /// Where the report was to go.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -190,6 +198,9 @@ impl Error {
                  trained on the same table with `--labels`"
                     .into(),
             ),
+            Error::NoPlaceForReport { .. } => {
+                Some("name a file in a folder that is there, such as `--report report.html`".into())
+            }
             Error::Diverged { .. } => Some("try a lower `--learning-rate`".into()),
             Error::Options(_)
             | Error::Stored { .. }

@@ -16,7 +16,7 @@
 //! let table = multihot::read(&Source::from(table), &ReadOptions::default())?;
 //! let (options, cpu_of_job) = (TrainOptions { epochs: 1, ..Default::default() }, cpu.clone());
 //! let job = TrainJob { table: &table, dev: None, encoder, family: None, out: &out,
-//!     overwrite: false, resume: false, options: &options, cpu: cpu_of_job };
+//!     overwrite: false, resume: false, options: &options, cpu: cpu_of_job, report: None };
 //! multihot::train(&job, &mut Silent)?;
 //! let classifier = Classifier::load(&out, LoadOptions::default(), cpu)?;
 //! let scores = classifier.score(&["the team won the final"])?;
@@ -42,6 +42,7 @@ mod label_errors;
 pub mod metrics;
 mod precision;
 mod predict;
+mod report;
 mod rows;
 pub mod scores;
 mod speed;
@@ -73,6 +74,7 @@ pub use multihot_table::{
 };
 pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};
 pub use predict::{PredictOptions, PredictSummary, predict};
+pub use report::{ReportInput, ReportKind, write_report};
 pub use scores::{Logits, Probabilities};
 pub use speed::{Scoring, peak_rss_bytes};
 pub use split::{SplitJob, SplitParts, SplitReport, split_table};

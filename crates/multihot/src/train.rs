@@ -12,13 +12,15 @@ use multihot_kernels::{Cpu, Work};
 use multihot_table::{Cell, Table};
 use multihot_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::baseline::BaselineReport;
-use crate::classifier::{THRESHOLD, cells, forward, tokenizer};
-use crate::decisions::{self, TuneError, TuneOptions, Tuning};
+use crate::classifier::{THRESHOLD, forward, tokenizer};
+use crate::decisions::{self, Decisions, TuneError, TuneOptions, Tuning};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{self, Precision, PrecisionName};
+use crate::report::{self, ReportInput, ReportKind, write_report};
 use crate::rows::TokenRows;
 use crate::scores::Logits;
 use crate::stored::Stored;
@@ -65,6 +67,8 @@ pub struct TrainJob<'a> {
     pub options: &'a TrainOptions,
     /// Threads and instruction set.
     pub cpu: Arc<Cpu>,
+    /// Where a report of the held-out rows goes, if anywhere.
+    pub report: Option<&'a Path>,
 }
 
 impl<'a> TrainJob<'a> {
@@ -199,6 +203,9 @@ pub struct TrainSummary {
 pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSummary, Error> {
     let started = Instant::now();
     job.check()?;
+    if let Some(path) = job.report {
+        report::check_place(path, job.out)?;
+    }
     let checkpoint = Checkpoint::beside(job.out);
     checkpoint.check(job)?;
     // An interrupted training has left its best epoch at `out`.
@@ -225,40 +232,60 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     let interrupted = run.epochs(&checkpoint, observer)?;
     run.restore_best(interrupted, &checkpoint)?;
     let held_out = match out_of_fold {
-        Some(out_of_fold) => (out_of_fold.log_odds, &parts.train.cells),
-        None => (run.saved_log_odds()?, &parts.dev.cells),
+        Some(out_of_fold) => (out_of_fold.log_odds, &parts.train),
+        None => (run.saved_log_odds()?, &parts.dev),
     };
-    let (dev, tuning) = run.decide(&held_out, &job.options.tune_options(), observer)?;
-    let baseline = (job.options.baseline && tuning.is_some())
-        .then(|| start::baseline(job, &parts))
-        .transpose()?;
+    let mut verdict = run.decide(held_out, &job.options.tune_options(), observer)?;
+    if job.options.baseline && verdict.tuning.is_some() {
+        verdict.baseline = Some(start::baseline(job, &parts)?);
+    }
+    let tuning = verdict.tuning.as_ref();
     let text_column = &job.table.text_column;
-    let decisions = tuning.as_ref().map(|tuning| tuning.decisions.clone());
+    let decisions = tuning.map(|tuning| tuning.decisions.clone());
     let stored = Stored::new(
         &parts.labels,
         text_column,
-        (run.shifts, run.distortion),
+        (run.shifts.clone(), run.distortion.clone()),
         &run.plan,
         decisions,
     );
     let records = write::Records {
         epochs: &run.progress.epochs,
-        tuning: tuning.as_ref(),
+        tuning,
         out_of_fold: job.options.folds.map(|_| write::OutOfFoldRows {
             table: job.table,
-            cells: held_out.1,
-            log_odds: &held_out.0,
+            cells: &verdict.rows.cells,
+            log_odds: &verdict.log_odds,
         }),
     };
     write::model(out, &origin, &run.encoder, &stored, records)?;
     observer.note(&write::layout(&origin, stored.pooling));
+    if let Some(path) = job.report {
+        // With the checkpoint still there, `--resume` makes a report that could not be written.
+        run.report(path, job, &verdict)?;
+    }
     if !interrupted {
         checkpoint.remove()?;
     }
     let total = started.elapsed();
     let Run { progress, plan, .. } = run;
-    let held_out = (dev, tuning, baseline);
-    Ok(progress.summary(&plan, held_out, job.out, total, interrupted))
+    Ok(progress.summary(&plan, verdict, job.out, total, interrupted))
+}
+
+/// What held-out rows say about the kept model.
+struct Verdict<'a> {
+    /// Before calibration, rid of what the loss does to chances.
+    log_odds: Logits,
+    /// The dev rows, or with folds all of them.
+    rows: &'a Part<'a>,
+    /// With the decisions that were chosen.
+    dev: Evaluation,
+    /// `None` where no dev cell is known.
+    tuning: Option<Tuning>,
+    /// A linear model on the same rows, where one is wanted.
+    baseline: Option<BaselineReport>,
+    /// What a person should know, a sentence each.
+    warnings: Vec<String>,
 }
 
 /// Where a training starts from.
@@ -515,36 +542,84 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Works decisions out on rows that were held out, and evaluates these rows with them.
-    fn decide(
+    /// Works decisions out on `rows` that were held out, and evaluates them with these.
+    fn decide<'p>(
         &self,
-        (log_odds, cells): &(Logits, &Vec<Cell>),
+        (log_odds, rows): (Logits, &'p Part<'p>),
         options: &TuneOptions,
         observer: &mut dyn Observer,
-    ) -> Result<(Evaluation, Option<Tuning>), Error> {
-        let labels = &self.parts.labels;
-        let plain = self.evaluate(log_odds, cells);
-        if let Some(advice) = guard::collapse(&plain, cells, self.plan.pooling) {
-            observer.note(&advice);
-        }
+    ) -> Result<Verdict<'p>, Error> {
+        let (labels, cells) = (&self.parts.labels, &rows.cells);
+        let plain = self.evaluate(&log_odds, cells);
+        let mut warnings = Vec::from_iter(guard::collapse(&plain, cells, self.plan.pooling));
         let pool = self.encoder.cpu().pool();
-        match decisions::tune(labels, log_odds, cells, options, pool) {
+        let (dev, tuning) = match decisions::tune(labels, &log_odds, cells, options, pool) {
             Ok(tuning) => {
-                tuning
-                    .warnings()
-                    .iter()
-                    .for_each(|note| observer.note(note));
-                let calibrated = tuning.decisions.calibrate(log_odds);
+                warnings.extend(tuning.warnings());
+                let calibrated = tuning.decisions.calibrate(&log_odds);
                 let thresholds = tuning.decisions.thresholds();
                 let dev = metrics::evaluate(labels, &calibrated, cells, &thresholds);
-                Ok((dev, Some(tuning)))
+                (dev, Some(tuning))
             }
             Err(TuneError::NothingKnown) => {
-                observer.note("no dev cell is known, so thresholds stay at 0.5");
-                Ok((plain, None))
+                warnings.push("no dev cell is known, so thresholds stay at 0.5".into());
+                (plain, None)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
+        };
+        warnings.iter().for_each(|warning| observer.note(warning));
+        Ok(Verdict {
+            log_odds,
+            rows,
+            dev,
+            tuning,
+            baseline: None,
+            warnings,
+        })
+    }
+
+    /// Writes the report of the dev rows.
+    fn report(&self, path: &Path, job: &TrainJob<'_>, verdict: &Verdict<'_>) -> Result<(), Error> {
+        let (parts, tuning) = (&self.parts, verdict.tuning.as_ref());
+        let decisions = tuning.map_or_else(
+            || Decisions::fixed(&parts.labels, THRESHOLD),
+            |tuning| tuning.decisions.clone(),
+        );
+        let model = job.out.display().to_string();
+        let input = ReportInput {
+            kind: ReportKind::Training,
+            model: &model,
+            table: &job.dev.unwrap_or(job.table).source,
+            tune_arguments: &self.tune_arguments(job),
+            labels: &parts.labels,
+            log_odds: &verdict.log_odds,
+            calibrated: &decisions.calibrate(&verdict.log_odds),
+            cells: &verdict.rows.cells,
+            decisions: &decisions,
+            texts: Some(&verdict.rows.texts),
+            ids: Some(&verdict.rows.ids),
+            evaluation: &verdict.dev,
+            tuning,
+            epochs: &self.progress.epochs,
+            baseline: verdict
+                .baseline
+                .as_ref()
+                .map(|baseline| &baseline.evaluation),
+            warnings: &verdict.warnings,
+        };
+        write_report(path, &input)
+    }
+
+    /// What `multihot tune` takes to choose on the same rows again.
+    fn tune_arguments(&self, job: &TrainJob<'_>) -> Vec<String> {
+        let model = job.out.display().to_string();
+        if self.plan.folds.is_some() {
+            let scores = job.out.join(write::OUT_OF_FOLD_FILE);
+            return vec![model, scores.display().to_string(), "--scores".into()];
         }
+        // Rows that were split off stand in no table of their own.
+        let dev = job.dev.map_or("HELD-OUT-ROWS", |dev| &dev.source);
+        vec![model, dev.to_owned()]
     }
 
     fn out_of_patience(&self) -> bool {
@@ -597,6 +672,12 @@ impl TrainPlan {
     }
 }
 
+/// The epoch with the best dev result, from 1; the first of several, `None` before the first ends.
+pub(crate) fn best_epoch(epochs: &[EpochReport]) -> Option<u32> {
+    let best = |best, next| if better(next, best) { next } else { best };
+    Some(epochs.iter().reduce(best)?.epoch)
+}
+
 /// Whether `a` is a better dev result than `b`.
 fn better(a: &EpochReport, b: &EpochReport) -> bool {
     let lower_loss = || match (a.dev_loss, b.dev_loss) {
@@ -614,24 +695,25 @@ fn better(a: &EpochReport, b: &EpochReport) -> bool {
 /// One part of the rows: texts, and cells row by row.
 pub(crate) struct Part<'a> {
     texts: Vec<&'a str>,
+    ids: Vec<&'a Value>,
     cells: Vec<Cell>,
     n_labels: usize,
 }
 
 impl<'a> Part<'a> {
     fn whole(table: &'a Table) -> Self {
-        let texts = table.rows.iter().map(|row| row.text.as_str()).collect();
         Self {
-            texts,
-            cells: cells(table),
+            texts: table.rows.iter().map(|row| row.text.as_str()).collect(),
+            ids: table.rows.iter().map(|row| &row.id).collect(),
+            cells: table.cells(),
             n_labels: table.labels.len(),
         }
     }
 
     fn select(&self, rows: &[usize]) -> Self {
-        let texts = rows.iter().map(|&row| self.texts[row]).collect();
         Self {
-            texts,
+            texts: rows.iter().map(|&row| self.texts[row]).collect(),
+            ids: rows.iter().map(|&row| self.ids[row]).collect(),
             cells: self.cells_of(rows),
             n_labels: self.n_labels,
         }

@@ -84,6 +84,7 @@ impl Bench {
             resume,
             options,
             cpu: cpu(2),
+            report: None,
         };
         multihot::train(&job, observer)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use multihot::{CalibrationMethod, Objective, SureTargets, TuneOptions};
 
-use super::{ColumnArgs, MachineArgs, PrecisionArgs};
+use super::{ColumnArgs, MachineArgs, PrecisionArgs, ReportArgs};
 
 #[derive(Debug, ClapArgs)]
 pub struct TuneArgs {
@@ -34,6 +34,8 @@ pub struct TuneArgs {
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// How decisions are chosen.

@@ -8,7 +8,8 @@ use multihot::{
 };
 use serde::Serialize;
 
-use super::{cpu, labelled_table, load, print_json, scored_rows, speed};
+use super::scored::{Page, ScoredTable};
+use super::{cpu, labelled_table, load, print_json, speed};
 use crate::args::EvaluateArgs;
 use crate::exit::Outcome;
 use crate::screen::say;
@@ -22,18 +23,27 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
+    let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
     let bootstrap = args.bootstrap.options();
-    if args.scores {
-        let (logits, cells) = scored_rows(&args.table, &classifier)?;
-        let evaluation = classifier.evaluate_logits(&logits, &cells, bootstrap);
-        return write(args, Report::new(evaluation), out);
+    let evaluation = classifier.evaluate_logits(&rows.logits, &rows.cells, bootstrap);
+    let baseline = baseline(args, &classifier, rows.table.as_ref())?;
+    if let Some(path) = &args.report.report {
+        let page = Page {
+            model: &args.model,
+            table: &args.table,
+            columns: &args.columns,
+            rows: &rows,
+            evaluation: &evaluation,
+            tuning: None,
+            baseline: baseline.as_ref(),
+        };
+        page.write(path, &classifier)?;
     }
-    let table = labelled_table(&args.table, &args.columns, &classifier)?;
-    let (evaluation, scoring) = classifier.evaluate_timed(&table, bootstrap)?;
     let report = Report {
-        scoring: Some(scoring),
-        baseline: baseline(args, &classifier, &table)?,
-        ..Report::new(evaluation)
+        evaluation,
+        scoring: rows.scoring,
+        peak_rss_bytes: multihot::peak_rss_bytes(),
+        baseline,
     };
     write(args, report, out)
 }
@@ -42,9 +52,9 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
 fn baseline(
     args: &EvaluateArgs,
     classifier: &Classifier,
-    test: &Table,
+    test: Option<&Table>,
 ) -> Result<Option<BaselineReport>> {
-    let Some(train) = &args.baseline else {
+    let (Some(train), Some(test)) = (&args.baseline, test) else {
         return Ok(None);
     };
     let read = |name: &String| labelled_table(name, &args.columns, classifier);
@@ -65,17 +75,6 @@ struct Report {
     peak_rss_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<BaselineReport>,
-}
-
-impl Report {
-    fn new(evaluation: Evaluation) -> Self {
-        Self {
-            evaluation,
-            scoring: None,
-            peak_rss_bytes: multihot::peak_rss_bytes(),
-            baseline: None,
-        }
-    }
 }
 
 fn write(args: &EvaluateArgs, report: Report, out: &mut dyn Write) -> Result<Outcome> {

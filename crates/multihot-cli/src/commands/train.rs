@@ -41,11 +41,15 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
         resume: args.resume,
         options: &options,
         cpu,
+        report: args.report.report.as_deref(),
     };
     let mut screen = TrainScreen::new(stop_on_ctrl_c()?);
     let summary = multihot::train(&job, &mut screen);
     screen.finish();
     let summary = summary?;
+    if let Some(path) = &args.report.report {
+        say(format_args!("report written to {}", path.display()));
+    }
     if args.json {
         print_json(out, &summary)?
     } else {

@@ -3,9 +3,11 @@
 use std::io::Write;
 
 use anyhow::Result;
-use multihot::{Classifier, Tuning};
+use multihot::Classifier;
+use multihot::metrics::Bootstrap;
 
-use super::{labelled_table, load, print_json, scored_rows};
+use super::scored::{Page, ScoredTable};
+use super::{load, print_json};
 use crate::args::TuneArgs;
 use crate::exit::Outcome;
 use crate::screen::say;
@@ -13,9 +15,23 @@ use crate::screen::say;
 /// Runs `tune`, puts the decisions into the model's folder, and writes what was chosen to `out`.
 pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
     let mut classifier = load(&args.model, args.precision.precision.into(), &args.machine)?;
-    let tuning = chosen(args, &mut classifier)?;
+    let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
+    let options = args.decisions.options(args.seed);
+    let tuning = classifier.tune_logits(&rows.logits, &rows.cells, &options)?;
     for warning in tuning.warnings() {
         say(format_args!("note: {warning}"));
+    }
+    if let Some(path) = &args.report.report {
+        let page = Page {
+            model: &args.model,
+            table: &args.table,
+            columns: &args.columns,
+            rows: &rows,
+            evaluation: &classifier.evaluate_logits(&rows.logits, &rows.cells, Bootstrap::OFF),
+            tuning: Some(&tuning),
+            baseline: None,
+        };
+        page.write(path, &classifier)?;
     }
     if !args.dry_run {
         Classifier::save_decisions(&args.model, args.machine.family, &tuning)?;
@@ -32,14 +48,4 @@ pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
         say(format_args!("thresholds and calibrations are in {model}"));
     }
     Ok(Outcome::Done)
-}
-
-fn chosen(args: &TuneArgs, classifier: &mut Classifier) -> Result<Tuning> {
-    let options = args.decisions.options(args.seed);
-    if args.scores {
-        let (logits, cells) = scored_rows(&args.table, classifier)?;
-        return Ok(classifier.tune_logits(&logits, &cells, &options)?);
-    }
-    let table = labelled_table(&args.table, &args.columns, classifier)?;
-    Ok(classifier.tune(&table, &options)?)
 }

@@ -16,6 +16,7 @@ mod model_folder;
 mod precision;
 mod predict;
 mod program;
+mod report;
 mod split;
 mod streams;
 mod train;

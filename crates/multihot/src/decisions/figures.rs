@@ -25,8 +25,11 @@ pub struct CalibrationFigures {
 }
 
 impl CalibrationFigures {
-    /// Figures of the known cells of one label.
-    pub(super) fn of(cells: &Ranking) -> Self {
+    /// Figures of the known cells of one label; none where a logit is NaN or infinite.
+    pub(crate) fn of(cells: &Ranking) -> Self {
+        if cells.cells().iter().any(|cell| !cell.logit().is_finite()) {
+            return Self::default();
+        }
         let known = cells.known();
         let errors = CalibrationErrors::of(cells.ties().rev(), known);
         let loss = |tie: Tie| {
@@ -42,7 +45,7 @@ impl CalibrationFigures {
     }
 
     /// The mean of each figure over the labels that have it.
-    pub(super) fn mean<'a>(labels: impl Iterator<Item = &'a Self> + Clone) -> Self {
+    pub(crate) fn mean<'a>(labels: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let of = |figure: fn(&Self) -> Option<f64>| mean(labels.clone().map(figure));
         Self {
             log_loss: of(|label| label.log_loss),

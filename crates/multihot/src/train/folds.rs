@@ -1,7 +1,7 @@
 //! K models, each trained without one fold of the rows, for what they say about that fold.
 
 use super::{
-    EpochReport, Observer, Origin, Part, Parts, Run, StepReport, TrainJob, TrainPlan, better,
+    EpochReport, Observer, Origin, Part, Parts, Run, StepReport, TrainJob, TrainPlan, best_epoch,
 };
 use crate::baseline::Baseline;
 use crate::error::Error;
@@ -52,7 +52,7 @@ impl OutOfFold {
             let epochs = epochs(&mut run, &mut heard)?;
             folds.push(Fold { rows, epochs });
         }
-        let best_epoch = best_epoch(&folds);
+        let best_epoch = best_of(&folds);
         Ok(Self {
             log_odds: gathered(&folds, best_epoch, &whole.train),
             best_epoch,
@@ -120,7 +120,7 @@ fn epochs(
 }
 
 /// The epoch with the best mean figures over the folds, from 1.
-fn best_epoch(folds: &[Fold]) -> u32 {
+fn best_of(folds: &[Fold]) -> u32 {
     let n_epochs = folds
         .iter()
         .map(|fold| fold.epochs.len())
@@ -130,8 +130,7 @@ fn best_epoch(folds: &[Fold]) -> u32 {
         let reports: Vec<&EpochReport> = folds.iter().map(|fold| &fold.epochs[epoch].0).collect();
         mean_report(epoch as u32 + 1, &reports)
     });
-    let best = means.reduce(|best, next| if better(&next, &best) { next } else { best });
-    best.map_or(1, |best| best.epoch)
+    best_epoch(&means.collect::<Vec<_>>()).unwrap_or(1)
 }
 
 /// Means over the folds that have a figure.
@@ -206,9 +205,10 @@ mod tests {
             fold(&[1, 3], &[0.1, 0.6, 0.5]),
             fold(&[0, 2], &[0.2, 0.5, 0.7]),
         ];
-        assert_eq!(best_epoch(&folds), 3);
+        assert_eq!(best_of(&folds), 3);
         let whole = Part {
             texts: vec!["a", "b", "c", "d"],
+            ids: vec![&serde_json::Value::Null; 4],
             cells: vec![multihot_table::Cell::Yes; 4],
             n_labels: 1,
         };

@@ -14,11 +14,8 @@ use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, better};
-use crate::baseline::BaselineReport;
-use crate::decisions::Tuning;
+use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, Verdict, best_epoch};
 use crate::error::Error;
-use crate::metrics::Evaluation;
 use crate::speed::peak_rss_bytes;
 
 /// How far a training has come.
@@ -41,17 +38,13 @@ impl Progress {
 
     /// The best epoch so far, from 1; 0 before the first.
     pub(super) fn best_epoch(&self) -> u32 {
-        let best = self
-            .epochs
-            .iter()
-            .reduce(|best, next| if better(next, best) { next } else { best });
-        best.map_or(0, |best| best.epoch)
+        best_epoch(&self.epochs).unwrap_or(0)
     }
 
     pub(super) fn summary(
         self,
         plan: &TrainPlan,
-        (dev, tuning, baseline): (Evaluation, Option<Tuning>, Option<BaselineReport>),
+        verdict: Verdict<'_>,
         out: &Path,
         total: Duration,
         interrupted: bool,
@@ -64,13 +57,13 @@ impl Progress {
             peak_rss_bytes: peak_rss_bytes(),
             best_epoch: self.best_epoch(),
             epochs: self.epochs,
-            dev,
+            dev: verdict.dev,
             out: out.to_owned(),
             interrupted,
             precision: plan.precision,
-            tuning,
+            tuning: verdict.tuning,
             folds: plan.folds,
-            baseline,
+            baseline: verdict.baseline,
         }
     }
 }

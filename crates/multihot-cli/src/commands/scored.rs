@@ -1,0 +1,121 @@
+//! Rows with their answers and the model's logits: what `tune` and `evaluate` work on.
+
+use std::path::Path;
+
+use anyhow::Result;
+use multihot::{
+    BaselineReport, Cell, Classifier, Evaluation, Logits, ReportInput, ReportKind, Scoring, Source,
+    Table, Tuning,
+};
+
+use super::labelled_table;
+use crate::args::ColumnArgs;
+use crate::screen::say;
+
+/// Rows of a table that a model has scored, now or before.
+pub struct ScoredTable {
+    /// The network's logits.
+    pub logits: Logits,
+    /// The answers, in the shape of `logits`.
+    pub cells: Vec<Cell>,
+    /// How long the scoring took; `None` where the scores were there already.
+    pub scoring: Option<Scoring>,
+    /// The rows themselves, where there are texts.
+    pub table: Option<Table>,
+}
+
+impl ScoredTable {
+    /// Scores the table called `name`, or takes the logits that it holds where it `is_scored`.
+    pub fn read(
+        name: &str,
+        is_scored: bool,
+        columns: &ColumnArgs,
+        classifier: &Classifier,
+    ) -> Result<Self> {
+        if is_scored {
+            let labels = classifier.labels();
+            let rows = multihot::read_scored(&Source::from(name), labels)?;
+            return Ok(Self {
+                logits: Logits::new(rows.logits, labels.len()),
+                cells: rows.cells,
+                scoring: None,
+                table: None,
+            });
+        }
+        let table = labelled_table(name, columns, classifier)?;
+        let scores = classifier.score_table(&table)?;
+        Ok(Self {
+            logits: scores.logits,
+            cells: table.cells(),
+            scoring: Some(scores.scoring),
+            table: Some(table),
+        })
+    }
+}
+
+/// A page about rows that a model has scored.
+pub struct Page<'a> {
+    /// The model's folder.
+    pub model: &'a Path,
+    /// The table, as the command line names it.
+    pub table: &'a str,
+    /// The columns that the command line names.
+    pub columns: &'a ColumnArgs,
+    /// The rows.
+    pub rows: &'a ScoredTable,
+    /// The answers against the cells.
+    pub evaluation: &'a Evaluation,
+    /// The choice of the decisions on these rows.
+    pub tuning: Option<&'a Tuning>,
+    /// A linear model on these rows.
+    pub baseline: Option<&'a BaselineReport>,
+}
+
+impl Page<'_> {
+    /// Writes the report to `path`, with the decisions that `classifier` has now.
+    pub fn write(&self, path: &Path, classifier: &Classifier) -> Result<()> {
+        let table = self.rows.table.as_ref();
+        let texts: Option<Vec<&str>> =
+            table.map(|table| table.rows.iter().map(|row| row.text.as_str()).collect());
+        let ids: Option<Vec<_>> = table.map(|table| table.rows.iter().map(|row| &row.id).collect());
+        let warnings = self.tuning.map(Tuning::warnings).unwrap_or_default();
+        multihot::write_report(
+            path,
+            &ReportInput {
+                kind: match self.tuning {
+                    Some(_) => ReportKind::Tuning,
+                    None => ReportKind::Evaluation,
+                },
+                model: &self.model.display().to_string(),
+                table: self.table,
+                tune_arguments: &self.tune_arguments(),
+                labels: classifier.labels(),
+                log_odds: &classifier.log_odds(&self.rows.logits),
+                calibrated: &classifier.calibrated(&self.rows.logits),
+                cells: &self.rows.cells,
+                decisions: classifier.decisions(),
+                texts: texts.as_deref(),
+                ids: ids.as_deref(),
+                evaluation: self.evaluation,
+                tuning: self.tuning,
+                epochs: &[],
+                baseline: self.baseline.map(|baseline| &baseline.evaluation),
+                warnings: &warnings,
+            },
+        )?;
+        say(format_args!("report written to {}", path.display()));
+        Ok(())
+    }
+
+    /// What `multihot tune` needs to read the same rows.
+    fn tune_arguments(&self) -> Vec<String> {
+        let mut arguments = vec![self.model.display().to_string(), self.table.to_owned()];
+        if self.rows.table.is_none() {
+            arguments.push("--scores".into());
+        }
+        if let Some(text) = &self.columns.text {
+            arguments.extend(["--text".into(), text.clone()]);
+        }
+        arguments
+    }
+}

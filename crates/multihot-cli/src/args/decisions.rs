@@ -107,16 +107,49 @@ impl From<CalibrationArg> for CalibrationMethod {
 }
 
 fn of_label(text: &str) -> Result<(String, Objective), String> {
-    let (label, objective) = text
-        .split_once('=')
+    // A label may have a `=` of its own, and so may an objective: the first one that leaves an
+    // objective is meant.
+    let mut splits = text.match_indices('=').map(|(at, _)| text.split_at(at));
+    let objective = |rest: &str| rest[1..].parse::<Objective>();
+    let meant = splits
+        .clone()
+        .find_map(|(label, rest)| Some((label, objective(rest).ok()?)));
+    if let Some((label, objective)) = meant {
+        return Ok((label.to_owned(), objective));
+    }
+    let (_, rest) = splits
+        .next()
         .ok_or("expected a label and an objective, such as `sports=recall>=0.9`")?;
-    let objective: Objective = objective
-        .parse()
-        .map_err(|error: multihot::decisions::UnknownObjective| error.to_string())?;
-    Ok((label.to_owned(), objective))
+    Err(objective(rest)
+        .expect_err("none of them is one")
+        .to_string())
 }
 
 fn probability(text: &str) -> Result<f32, String> {
     let threshold = text.parse().ok().filter(|t| (0.0..=1.0).contains(t));
     threshold.ok_or_else(|| "expected a number from 0 to 1".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_may_have_an_equals_sign_of_its_own() {
+        let cases = [
+            ("sports=f1", "sports", "f1"),
+            ("sports=recall>=0.9", "sports", "recall>=0.9"),
+            ("a=b=fixed=0.25", "a=b", "fixed=0.25"),
+            ("=f1", "", "f1"),
+        ];
+        for (text, label, objective) in cases {
+            let objective = objective.parse().unwrap();
+            assert_eq!(of_label(text), Ok((label.to_owned(), objective)), "{text}");
+        }
+        assert!(
+            of_label("a=b=best")
+                .unwrap_err()
+                .contains("`b=best` is no objective")
+        );
+    }
 }

@@ -239,27 +239,8 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     if job.options.baseline && verdict.tuning.is_some() {
         verdict.baseline = Some(start::baseline(job, &parts)?);
     }
-    let tuning = verdict.tuning.as_ref();
-    let text_column = &job.table.text_column;
-    let decisions = tuning.map(|tuning| tuning.decisions.clone());
-    let stored = Stored::new(
-        &parts.labels,
-        text_column,
-        (run.shifts.clone(), run.distortion.clone()),
-        &run.plan,
-        decisions,
-    );
-    let records = write::Records {
-        epochs: &run.progress.epochs,
-        tuning,
-        out_of_fold: job.options.folds.map(|_| write::OutOfFoldRows {
-            table: job.table,
-            cells: &verdict.rows.cells,
-            log_odds: &verdict.log_odds,
-        }),
-    };
-    write::model(out, &origin, &run.encoder, &stored, records)?;
-    observer.note(&write::layout(&origin, stored.pooling));
+    run.write(out, job, &origin, &verdict)?;
+    observer.note(&write::layout(&origin, run.plan.pooling));
     if let Some(path) = job.report {
         // With the checkpoint still there, `--resume` makes a report that could not be written.
         run.report(path, job, &verdict)?;
@@ -578,7 +559,35 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Writes the report of the dev rows.
+    /// Writes the model's folder, with what is kept of the training and of its verdict.
+    fn write(
+        &self,
+        out: NewFolder,
+        job: &TrainJob<'_>,
+        origin: &Origin,
+        verdict: &Verdict<'_>,
+    ) -> Result<(), Error> {
+        let tuning = verdict.tuning.as_ref();
+        let stored = Stored::new(
+            &self.parts.labels,
+            &job.table.text_column,
+            (self.shifts.clone(), self.distortion.clone()),
+            &self.plan,
+            tuning.map(|tuning| tuning.decisions.clone()),
+        );
+        let records = write::Records {
+            epochs: &self.progress.epochs,
+            tuning,
+            out_of_fold: job.options.folds.map(|_| write::OutOfFoldRows {
+                table: job.table,
+                cells: &verdict.rows.cells,
+                log_odds: &verdict.log_odds,
+            }),
+        };
+        write::model(out, origin, &self.encoder, &stored, records)
+    }
+
+    /// Writes the report of the held-out rows.
     fn report(&self, path: &Path, job: &TrainJob<'_>, verdict: &Verdict<'_>) -> Result<(), Error> {
         let (parts, tuning) = (&self.parts, verdict.tuning.as_ref());
         let decisions = tuning.map_or_else(

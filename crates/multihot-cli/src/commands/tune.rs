@@ -15,8 +15,12 @@ use crate::screen::say;
 /// Runs `tune`, puts the decisions into the model's folder, and writes what was chosen to `out`.
 pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
     let mut classifier = load(&args.model, args.precision.precision.into(), &args.machine)?;
-    let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
     let options = args.decisions.options(args.seed);
+    // Before the network is asked, which may take its time.
+    options
+        .check(classifier.labels())
+        .map_err(multihot::Error::from)?;
+    let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
     let tuning = classifier.tune_logits(&rows.logits, &rows.cells, &options)?;
     for warning in tuning.warnings() {
         say(format_args!("note: {warning}"));

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Basis, CalibrationFigures, LabelTuning, Tuning};
-use crate::metrics::text::{DASH, figure, visible};
+use crate::metrics::text::{DASH, figure, signed, visible};
 
 /// Writes the thresholds with what to expect of them, then the calibration.
 pub(super) fn write(tuning: &Tuning, out: &mut dyn Write) -> io::Result<()> {
@@ -205,15 +205,6 @@ fn interval(interval: Option<[f64; 2]>) -> String {
     interval.map_or(DASH.to_owned(), |[low, high]| {
         format!("{low:.3} to {high:.3}")
     })
-}
-
-/// A number with its sign, and without one where it rounds to nothing.
-fn signed(value: Option<f64>) -> String {
-    let text = value.map_or(DASH.to_owned(), |value| format!("{value:+.4}"));
-    match text.trim_start_matches(['+', '-']) {
-        "0.0000" => "0.0000".to_owned(),
-        _ => text,
-    }
 }
 
 /// The objective and its figure, where it is not F1.

@@ -9,6 +9,7 @@
 //! the cross-fitting round it.
 
 mod band;
+mod calibrate;
 mod calibration;
 mod cuts;
 mod figures;
@@ -23,12 +24,11 @@ use serde::{Deserialize, Serialize};
 use crate::scores::{Logits, Probabilities};
 pub use band::{Band, SureTargets, UnknownTargets};
 pub use calibration::{Calibration, CalibrationMethod};
-pub use figures::CalibrationFigures;
+pub use figures::{BeforeAndAfter, CalibrationFigures};
 pub use fit::Basis;
 pub use objective::{F1, Objective, UnknownObjective};
 pub use tune::{
-    BandFigures, BeforeAndAfter, DecisionFigures, LabelTuning, TuneError, TuneOptions, Tuning,
-    TuningSummary, tune,
+    BandFigures, DecisionFigures, LabelTuning, TuneError, TuneOptions, Tuning, TuningSummary, tune,
 };
 
 /// How a model's logits become answers, label by label.

@@ -276,7 +276,7 @@ fn a_model_whose_answers_exclude_each_other_is_refused() {
     let expected = place
         .run(&[
             "predict",
-            &text(trained()),
+            &text(&place.calibrated()),
             &text(&reviews()),
             "--raw",
             "--format",

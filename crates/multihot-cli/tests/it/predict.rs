@@ -70,6 +70,7 @@ fn decisions(model: &Path) -> Vec<[f64; 3]> {
         let (slope, shift) = match calibration["method"].as_str().unwrap() {
             "platt" => (number(&calibration["a"]), number(&calibration["b"])),
             "temperature" => (1.0 / number(&calibration["temperature"]), 0.0),
+            "none" => (1.0, 0.0),
             other => panic!("`{other}`"),
         };
         [number(&label["threshold"]), slope, shift]
@@ -81,7 +82,7 @@ fn decisions(model: &Path) -> Vec<[f64; 3]> {
 fn jsonl_holds_calibrated_probabilities_and_the_labels_above_their_thresholds() {
     let place = Place::new();
     place.file("t.csv", TABLE);
-    let model = text(trained());
+    let model = text(&place.calibrated());
     let args = ["predict", &model, "t.csv", "--format", "jsonl"];
     let rows = lines(&place.run(&args).succeeds().stdout);
     let ids: Vec<Value> = rows.iter().map(|row| row["id"].clone()).collect();
@@ -112,7 +113,7 @@ fn jsonl_holds_calibrated_probabilities_and_the_labels_above_their_thresholds() 
         );
         let probabilities = row["probabilities"].as_object().unwrap();
         let mut decided = Vec::new();
-        for ((label, p), [threshold, a, b]) in probabilities.iter().zip(decisions(trained())) {
+        for ((label, p), [threshold, a, b]) in probabilities.iter().zip(decisions(model.as_ref())) {
             let (p, logit) = (p.as_f64().unwrap(), all["logits"][label].as_f64().unwrap());
             assert!(
                 (p as f32 - sigmoid((a * logit + b) as f32)).abs() < 1e-6,
@@ -132,7 +133,7 @@ fn jsonl_holds_calibrated_probabilities_and_the_labels_above_their_thresholds() 
 fn a_threshold_overrules_those_of_the_model() {
     let place = Place::new();
     place.file("t.csv", TABLE);
-    let model = text(trained());
+    let model = text(&place.calibrated());
     for (threshold, expected) in [
         ("0", json!(["positive", "sports", "business"])),
         ("1", json!([])),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The two-layer encoder of the library's tests.
@@ -79,6 +79,22 @@ impl Place {
             fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
         }
         copy
+    }
+
+    /// A copy of the trained model that calibrates its labels in known ways.
+    pub fn calibrated(&self) -> PathBuf {
+        let model = self.copy(trained(), "calibrated");
+        let mut changed = config(&model);
+        let ways = [
+            json!({"method": "platt", "a": 1.5, "b": -0.25}),
+            json!({"method": "temperature", "temperature": 2.0}),
+            json!({"method": "none"}),
+        ];
+        for (label, way) in ways.into_iter().enumerate() {
+            changed["multihot"]["decisions"]["labels"][label]["calibration"] = way;
+        }
+        self.file("calibrated/config.json", changed.to_string());
+        model
     }
 
     /// The program, to be started here.

@@ -287,7 +287,11 @@ fn every_loss_starts_at_the_base_rates_and_answers_chances() {
     let place = Place::new();
     let logits_and_chances = |out: &str, more: &[&str]| {
         let run = place
-            .train(&reviews(), out, &[&STANDSTILL, more].concat())
+            .train(
+                &reviews(),
+                out,
+                &[&STANDSTILL, &["--calibration", "none"][..], more].concat(),
+            )
             .succeeds();
         let table = text(&reviews());
         let args = ["predict", out, &table, "--logits", "--format", "jsonl"];

@@ -24,6 +24,15 @@ pub struct CalibrationFigures {
     pub ece: Option<f64>,
 }
 
+/// Figures of the network's own probabilities and of the calibrated ones.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BeforeAndAfter {
+    /// Of the network's own.
+    pub raw: CalibrationFigures,
+    /// Of the calibrated ones, each fifth of the rows calibrated by the others.
+    pub calibrated: CalibrationFigures,
+}
+
 impl CalibrationFigures {
     /// Figures of the known cells of one label; none where a logit is NaN or infinite.
     pub(crate) fn of(cells: &Ranking) -> Self {

@@ -53,9 +53,8 @@ pub(super) struct Fit {
 }
 
 impl Task<'_> {
-    /// Chooses everything on the rows outside of fold `left_out`.
-    pub fn fit(&self, left_out: Option<u16>) -> Fit {
-        let calibrations = self.calibrations(left_out);
+    /// Chooses thresholds and bands on the rows outside of fold `left_out`, calibrated.
+    pub fn fit(&self, calibrations: Vec<Calibration>, left_out: Option<u16>) -> Fit {
         let rows = Rows {
             task: self,
             calibrations: &calibrations,
@@ -73,7 +72,8 @@ impl Task<'_> {
         }
     }
 
-    fn calibrations(&self, left_out: Option<u16>) -> Vec<Calibration> {
+    /// The calibration of each label from the rows outside of fold `left_out`.
+    pub fn calibrations(&self, left_out: Option<u16>) -> Vec<Calibration> {
         let groups = in_parallel(self.pool, self.ranked.len(), |label| {
             self.ranked[label].groups(left_out)
         });

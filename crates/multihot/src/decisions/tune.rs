@@ -7,14 +7,15 @@ use multihot_kernels::{Pool, random};
 use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 
+use super::calibrate::Calibrated;
 use super::calibration::CalibrationMethod;
-use super::figures::{self, CalibrationFigures};
+use super::figures::{self, BeforeAndAfter, CalibrationFigures};
 use super::fit::{Basis, FEWEST, Fit, Task, in_parallel, probability};
 use super::objective::{F1, Objective, positives_for_guarantee};
 use super::ranked::RankedLabel;
 use super::{Answer, Band, Decisions, LabelDecision, SureTargets, text};
 use crate::metrics::counts::{Counts, mean, share, total, weighted_mean};
-use crate::metrics::curves::{RankedCell, Ranking};
+use crate::metrics::curves::RankedCell;
 use crate::scores::Logits;
 
 /// Parts of the rows of which each is decided by what the others chose.
@@ -189,15 +190,6 @@ pub struct DecisionFigures {
     pub objective: Option<f64>,
 }
 
-/// Figures of the network's own probabilities and of the calibrated ones.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct BeforeAndAfter {
-    /// Of the network's own.
-    pub raw: CalibrationFigures,
-    /// Of the calibrated ones, each fifth of the rows calibrated by the others.
-    pub calibrated: CalibrationFigures,
-}
-
 /// A band, and what cross-fitting says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct BandFigures {
@@ -259,14 +251,24 @@ pub fn tune(
         "tune: logits and `cells` differ in length"
     );
     let task = task(labels, logits, cells, options, pool)?;
-    let whole = task.fit(None);
-    let without: Vec<Fit> = (0..FOLDS).map(|fold| task.fit(Some(fold))).collect();
+    let Calibrated {
+        whole,
+        without,
+        figures,
+    } = Calibrated::new(&task, FOLDS);
+    let whole = task.fit(whole, None);
+    let without = (0..FOLDS).zip(without);
+    let without: Vec<Fit> = without
+        .map(|(fold, calibrations)| task.fit(calibrations, Some(fold)))
+        .collect();
     let measured = in_parallel(pool, labels.len(), |label| {
-        Measured::new(&task, label, &whole, &without)
+        Measured::new(&task.ranked[label], label, &whole, &without)
     });
-    let tunings = labels.iter().zip(&measured).enumerate();
+    let tunings = labels.iter().zip(measured.iter().zip(figures)).enumerate();
     let tunings: Vec<LabelTuning> = tunings
-        .map(|(label, (name, measured))| task.label_tuning(label, name, &whole, measured))
+        .map(|(label, (name, (measured, figures)))| {
+            task.label_tuning(label, name, &whole, measured, figures)
+        })
         .collect();
     Ok(Tuning {
         rows: logits.rows(),
@@ -407,25 +409,16 @@ fn decisions(labels: &[String], rows: usize, objectives: &[Objective], fit: Fit)
 struct Measured {
     on_tuning_rows: Counts,
     cross_fitted: Counts,
-    calibration: BeforeAndAfter,
     band: Option<BandFigures>,
 }
 
 impl Measured {
-    fn new(task: &Task<'_>, label: usize, whole: &Fit, without: &[Fit]) -> Self {
-        let (cells, ranking) = (task.ranked[label].cells(), task.ranked[label].ranking());
+    fn new(ranked: &RankedLabel, label: usize, whole: &Fit, without: &[Fit]) -> Self {
+        let cells = ranked.cells();
         let own = |cell: &RankedCell| &without[usize::from(cell.group())];
-        let calibrated = cells.iter().map(|cell| {
-            let logit = own(cell).calibrations[label].apply(cell.logit());
-            (logit, cell.is_yes(), 0)
-        });
         Self {
             on_tuning_rows: count(cells, label, |_| whole),
             cross_fitted: count(cells, label, own),
-            calibration: BeforeAndAfter {
-                raw: CalibrationFigures::of(ranking),
-                calibrated: CalibrationFigures::of(&Ranking::new(calibrated)),
-            },
             band: whole.bands[label].map(|band| band_figures(band, cells, label, own)),
         }
     }
@@ -484,6 +477,7 @@ impl Task<'_> {
         name: &str,
         fit: &Fit,
         measured: &Measured,
+        calibration_figures: BeforeAndAfter,
     ) -> LabelTuning {
         let (objective, ranked) = (self.objectives[label], &self.ranked[label]);
         let (threshold, basis) = fit.thresholds[label];
@@ -511,7 +505,7 @@ impl Task<'_> {
             }),
             on_tuning_rows,
             cross_fitted,
-            calibration_figures: measured.calibration,
+            calibration_figures,
             unsure: measured.band,
         }
     }
@@ -553,6 +547,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::decisions::Calibration;
     use crate::scores::sigmoid;
 
     fn options(objective: &str) -> TuneOptions {
@@ -860,7 +855,7 @@ mod tests {
             let (logits, cells) = drawn(rows, &[0.3], seed);
             // The decisions that `tune` makes, without its cross-fitting.
             let task = task(&names(1), &logits, &cells, &options, &pool).unwrap();
-            let fit = task.fit(None);
+            let fit = task.fit(task.calibrations(None), None);
             let mut counts = Counts::default();
             for (logit, cell) in fresh.values().iter().zip(&truth) {
                 let p = sigmoid(fit.calibrations[0].apply(*logit).into()) as f32;
@@ -939,6 +934,44 @@ mod tests {
             };
             prop_assert_eq!(answers(&logits), answers(&moved));
         }
+    }
+
+    #[test]
+    fn a_calibration_is_kept_where_it_helps_fresh_rows_and_nowhere_else() {
+        let log_losses = |tuning: &Tuning| {
+            let figures = tuning.labels[0].calibration_figures;
+            [figures.raw, figures.calibrated].map(|figures| figures.log_loss.unwrap())
+        };
+        // Chances as the logits say (`z`), or as a network says that is three times too bold.
+        let draw = |rows: u64, boldness: f64, seed| {
+            let z = |row: u64| 2.0 * random::normal(random::key(seed, &[1]), row);
+            let yes = |row: u64| random::uniform(random::key(seed, &[2]), row) < sigmoid(z(row));
+            let logits = (0..rows).map(|row| (boldness * z(row)) as f32).collect();
+            let cells = (0..rows).map(|row| if yes(row) { Yes } else { No });
+            tuned(
+                &Logits::new(logits, 1),
+                &cells.collect::<Vec<_>>(),
+                &options("f1"),
+            )
+        };
+        let mut left_alone = 0;
+        for seed in 0..20 {
+            let bold = draw(400, 3.0, seed);
+            assert_eq!(bold.labels[0].calibration, "platt");
+            let [raw, calibrated] = log_losses(&bold);
+            assert!(calibrated < raw);
+
+            let right = draw(60, 1.0, seed);
+            let [raw, calibrated] = log_losses(&right);
+            if right.labels[0].calibration == "none" {
+                left_alone += 1;
+                assert_eq!(raw, calibrated);
+                assert_eq!(right.decisions.labels[0].calibration, Calibration::None);
+            } else {
+                assert!(calibrated < raw);
+            }
+        }
+        assert!(left_alone > 10, "{left_alone} of 20");
     }
 
     #[test]

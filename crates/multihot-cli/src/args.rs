@@ -316,11 +316,23 @@ pub struct PredictArgs {
 pub struct InspectArgs {
     /// A table (.csv, .jsonl, `-`), an encoder folder or a model folder
     pub path: String,
+    /// Another table that is to have no text of this one, such as one to test with; may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub against: Vec<String>,
+    /// Encoder that may be trained on the table: shows what it would cut, what it does not know, and
+    /// how long a training takes here
+    #[arg(long, value_name = "FOLDER")]
+    pub encoder: Option<PathBuf>,
+    /// Longest row in tokens, special ones included [default: what the encoder reads]
+    #[arg(long, value_name = "N", requires = "encoder")]
+    pub max_length: Option<usize>,
     #[command(flatten)]
     pub read: ReadArgs,
-    /// `model_type` of a folder whose config.json lacks it
-    #[arg(long, value_parser = family)]
-    pub family: Option<Family>,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Start of every random choice
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

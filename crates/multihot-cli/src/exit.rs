@@ -13,6 +13,8 @@ pub enum Outcome {
     Done,
     /// It was stopped, and kept what there was.
     Interrupted,
+    /// It looked at something that would spoil a result.
+    Spoiled,
 }
 
 /// Wrong usage that only shows once the command runs.
@@ -29,7 +31,7 @@ pub struct Usage {
 pub fn code(result: anyhow::Result<Outcome>) -> ExitCode {
     let error = match result {
         Ok(Outcome::Done) => return ExitCode::SUCCESS,
-        Ok(Outcome::Interrupted) => return ExitCode::from(1),
+        Ok(Outcome::Interrupted | Outcome::Spoiled) => return ExitCode::from(1),
         Err(error) => error,
     };
     if is_broken_pipe(&error) {

@@ -1,7 +1,7 @@
 //! Tables of texts with yes/no columns: CSV, JSON lines and plain lines in, predictions out.
 //!
 //! [`read`] takes a whole table and finds out which of its columns are labels: that is what
-//! training and evaluation start from. [`open`] gives the rows one at a time, in bounded memory,
+//! training and evaluation start from; [`scan`] goes through one without keeping its rows. [`open`] gives the rows one at a time, in bounded memory,
 //! and [`PredictionWriter`] writes one line for each of them. [`raw_records`] gives the bytes of
 //! the rows, to be copied as they stand.
 //!
@@ -29,5 +29,5 @@ pub use raw::{RawRecords, raw_records};
 pub use rows::{Record, TextRow, TextRows, open};
 pub use scored::{ScoredRows, read_scored, write_scored};
 pub use source::{Format, ReadOptions, Source};
-pub use table::{LabelledRow, Table, read};
+pub use table::{LabelledRow, Scan, Table, read, scan};
 pub use write::{Prediction, PredictionColumns, PredictionWriter};

@@ -8,7 +8,7 @@ use crate::cells::Cell;
 use crate::columns::Columns;
 use crate::error::TableError;
 use crate::names::list;
-use crate::rows::{TextRow, require_column, stream};
+use crate::rows::{TextRow, TextRows, require_column, stream};
 use crate::source::{Format, ReadOptions, Source};
 
 /// A table and what was found out about its columns.
@@ -45,16 +45,34 @@ pub struct LabelledRow {
     pub group: Option<String>,
 }
 
+/// A table of which no row is kept: its columns, and the cells of its labels.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// What messages call the source.
+    pub source: String,
+    /// How it was written.
+    pub format: Format,
+    /// The column the texts come from.
+    pub text_column: String,
+    /// The column the ids come from, where there is one.
+    pub id_column: Option<String>,
+    /// The label columns; none where no column holds yes/no words.
+    pub labels: Vec<String>,
+    /// The other columns.
+    pub carried: Vec<String>,
+    /// Rows that went by, at least one.
+    pub rows: usize,
+    /// One cell a label, row by row.
+    pub cells: Vec<Cell>,
+}
+
 /// Reads a table. Its labels are those of `options`, or the columns whose known cells all are
 /// yes/no words and not all unknown; a table without labels is an error.
 pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError> {
     let mut texts = stream(source, options)?;
-    let mut columns = Columns::new(options, texts.columns());
-    let mut rows = Vec::new();
     let group = GroupColumn::new(options, texts.columns());
-    for row in texts.by_ref() {
-        let row = row?;
-        columns.add(&row);
+    let mut rows = Vec::new();
+    let mut keep = |row: TextRow| {
         rows.push(LabelledRow {
             line: row.line,
             group: group.as_ref().and_then(|column| column.of(&row)),
@@ -62,15 +80,61 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError>
             text: row.text,
             cells: Vec::new(),
         });
+    };
+    let (scan, no_labels) = go_through(&mut texts, options, &mut keep)?;
+    if let Some(error) = no_labels {
+        return Err(error);
+    }
+    for (row, cells) in rows.iter_mut().zip(scan.cells.chunks(scan.labels.len())) {
+        row.cells = cells.to_vec();
+    }
+    Ok(Table {
+        source: scan.source,
+        format: scan.format,
+        text_column: scan.text_column,
+        id_column: scan.id_column,
+        labels: scan.labels,
+        carried: scan.carried,
+        rows,
+    })
+}
+
+/// Goes through a table as [`read`] does, and hands each row to `visit` instead of keeping it. A
+/// table without labels is none here, unless labels were asked for.
+pub fn scan(
+    source: &Source,
+    options: &ReadOptions,
+    visit: &mut dyn FnMut(TextRow),
+) -> Result<Scan, TableError> {
+    let mut texts = stream(source, options)?;
+    go_through(&mut texts, options, visit).map(|(scan, _)| scan)
+}
+
+/// The table that `texts` are, and why it has no labels where it has none.
+fn go_through(
+    texts: &mut TextRows,
+    options: &ReadOptions,
+    visit: &mut dyn FnMut(TextRow),
+) -> Result<(Scan, Option<TableError>), TableError> {
+    let mut columns = Columns::new(options, texts.columns());
+    let mut rows = 0;
+    for row in texts.by_ref() {
+        let row = row?;
+        columns.add(&row);
+        visit(row);
+        rows += 1;
     }
     let names = columns.names();
     for column in [&options.id, &options.group].into_iter().flatten() {
         require_column(texts.source(), column, &names)?;
     }
-    let labels = columns.labels(texts.source())?;
-    for (i, row) in rows.iter_mut().enumerate() {
-        row.cells = labels.iter().map(|label| label.cell(i)).collect();
-    }
+    let (labels, no_labels) = match columns.labels(texts.source()) {
+        Ok(labels) => (labels, None),
+        Err(error @ TableError::NoLabels { .. }) => (Vec::new(), Some(error)),
+        Err(error) => return Err(error),
+    };
+    let cells = (0..rows).flat_map(|row| labels.iter().map(move |label| label.cell(row)));
+    let cells = cells.collect();
     let labels: Vec<String> = labels.iter().map(|label| label.name.clone()).collect();
     let id_column = names
         .iter()
@@ -80,19 +144,18 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError>
     let is_carried = |name: &String| {
         *name != text_column && Some(name) != id_column.as_ref() && !labels.contains(name)
     };
-    Ok(Table {
+    let carried = names.iter().filter(|name| is_carried(name)).cloned();
+    let scan = Scan {
         source: texts.source().to_owned(),
         format: texts.format(),
-        carried: names
-            .iter()
-            .filter(|name| is_carried(name))
-            .cloned()
-            .collect(),
+        carried: carried.collect(),
         text_column,
         id_column,
         labels,
         rows,
-    })
+        cells,
+    };
+    Ok((scan, no_labels))
 }
 
 /// The column that names the groups.

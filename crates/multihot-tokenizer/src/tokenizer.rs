@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
+use tokenizers::models::ModelWrapper;
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::tokenizer::{Encoding, Token};
 
@@ -157,6 +158,21 @@ impl Tokenizer {
     /// The tokenizer's files, to be copied beside a trained model as they are.
     pub fn files(&self) -> Vec<PathBuf> {
         self.files.clone()
+    }
+
+    /// The id that stands for what the vocabulary does not have; `None` where it has everything,
+    /// byte by byte if need be.
+    pub fn unknown_id(&self) -> Option<u32> {
+        match self.inner.get_model() {
+            ModelWrapper::WordPiece(model) => self.inner.token_to_id(&model.unk_token),
+            ModelWrapper::WordLevel(model) => self.inner.token_to_id(&model.unk_token),
+            ModelWrapper::BPE(model) => {
+                let token = model.unk_token.as_ref()?;
+                self.inner.token_to_id(token)
+            }
+            // Both layouts of SentencePiece call it so; the library does not show which id it takes.
+            ModelWrapper::Unigram(_) => self.inner.token_to_id("<unk>"),
+        }
     }
 
     /// Special tokens that every row has.

@@ -29,7 +29,7 @@ pub use roofline::{Peak, Product, Roofline};
 pub use speed::{Speed, Sweep};
 pub use subject::Task;
 
-use subject::Subject;
+pub(crate) use subject::Subject;
 
 /// Rows of a table that are read; what is measured goes through them again and again.
 pub const MOST_ROWS: usize = 4096;

@@ -48,6 +48,7 @@ pub mod scores;
 mod speed;
 pub mod split;
 mod stored;
+pub mod survey;
 pub mod train;
 
 pub use baseline::{Baseline, BaselineReport, BaselineRows};

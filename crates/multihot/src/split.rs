@@ -171,7 +171,7 @@ pub fn hold_out_dev(rows: &Rows<'_>, seed: u64) -> Result<(Vec<usize>, Vec<usize
 }
 
 /// How many of `rows` to hold out.
-fn dev_rows(rows: usize) -> usize {
+pub(crate) fn dev_rows(rows: usize) -> usize {
     // Below 50 rows a dev metric is mostly noise; beyond 5,000 evaluation costs more than it tells.
     (rows / 10).clamp(50, 5_000).min(rows / 2)
 }

@@ -36,6 +36,7 @@ mod start;
 mod write;
 
 pub use batches::BatchSize;
+pub(crate) use batches::batches;
 pub use loss::Loss;
 pub(crate) use loss::{Criterion, Distortion};
 pub use options::{

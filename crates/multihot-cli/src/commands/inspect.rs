@@ -1,70 +1,89 @@
 //! `multihot inspect`.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use multihot::Source;
 use multihot::decisions::Decisions;
 use multihot::inspect::FolderReport;
-use multihot::{Source, Table, TableError};
+use multihot::survey::{self, SurveyJob};
 use serde_json::json;
 
-use super::print_json;
+use super::{cpu_with, print_json};
 use crate::args::InspectArgs;
-use crate::exit::Outcome;
+use crate::exit::{Outcome, Usage};
+use crate::screen::say;
 
 /// Runs `inspect` and writes what it saw to `out`.
 pub fn inspect(args: &InspectArgs, out: &mut dyn Write) -> Result<Outcome> {
     let path = Path::new(&args.path);
     if path.is_dir() {
-        let report = multihot::inspect::folder(path, args.family)?;
-        if args.json {
-            print_json(out, &report)?
-        } else {
-            print_folder(out, path, &report)?
-        }
-        return Ok(Outcome::Done);
+        folder(args, path, out)
+    } else {
+        table(args, out)
     }
-    let source = Source::from(args.path.as_str());
-    match multihot::read(&source, &args.read.options()) {
-        Ok(table) if args.json => print_table_json(out, &table)?,
-        Ok(table) => print_table(out, &table)?,
-        // A table to predict on has texts and nothing else. Standard input cannot be read again.
-        Err(TableError::NoLabels { .. }) if path.is_file() => print_texts(out, args, &source)?,
-        Err(error) => return Err(error.into()),
+}
+
+fn folder(args: &InspectArgs, path: &Path, out: &mut dyn Write) -> Result<Outcome> {
+    for (option, is_given) in [
+        ("--against", !args.against.is_empty()),
+        ("--encoder", args.encoder.is_some()),
+    ] {
+        if is_given {
+            let message = format!(
+                "`{option}` goes with a table, and {} is a folder",
+                path.display()
+            );
+            return Err(Usage {
+                message,
+                hint: None,
+            }
+            .into());
+        }
+    }
+    let report = multihot::inspect::folder(path, args.machine.family)?;
+    if args.json {
+        print_json(out, &report)?
+    } else {
+        print_folder(out, path, &report)?
     }
     Ok(Outcome::Done)
 }
 
-/// A table without a label column: what `predict` reads of it.
-fn print_texts(out: &mut dyn Write, args: &InspectArgs, source: &Source) -> Result<()> {
-    let rows = multihot::open(source, &args.read.options())?;
-    let (text, id) = (
-        rows.text_column().to_owned(),
-        rows.id_column().map(str::to_owned),
-    );
-    let mut carried = rows.columns().to_vec();
-    carried.retain(|column| *column != text && Some(column) != id.as_ref());
-    let (mut count, mut empty) = (0, 0);
-    for row in rows {
-        count += 1;
-        empty += u64::from(row?.text.trim().is_empty());
-    }
-    let note = "no column holds yes/no words: a table to predict on, not to train on";
+fn table(args: &InspectArgs, out: &mut dyn Write) -> Result<Outcome> {
+    let source = Source::from(args.path.as_str());
+    let against: Vec<Source> = args
+        .against
+        .iter()
+        .map(|table| table.as_str().into())
+        .collect();
+    let job = SurveyJob {
+        source: &source,
+        against: &against,
+        read: &args.read.options(),
+        encoder: match &args.encoder {
+            Some(folder) => Some(survey::Encoder {
+                folder,
+                family: args.machine.family,
+                max_length: args.max_length,
+                cpu: cpu_with(args.machine.threads)?,
+            }),
+            None => None,
+        },
+        seed: args.seed,
+    };
+    let survey = survey::survey(&job, &mut |next| say(format_args!("{next}")))?;
     if args.json {
-        let report = json!({
-            "kind": "table", "rows": count, "text_column": text, "id_column": id, "labels": [],
-            "carried": carried, "empty_texts": empty, "notes": [note],
-        });
-        return print_json(out, &report);
+        print_json(out, &survey)?
+    } else {
+        survey.write_text(out)?
     }
-    writeln!(
-        out,
-        "{source}: {count} rows, text in `{text}`, {empty} of them empty"
-    )?;
-    writeln!(out, "note: {note}")?;
-    Ok(())
+    Ok(if survey.spoils() {
+        Outcome::Spoiled
+    } else {
+        Outcome::Done
+    })
 }
 
 fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Result<()> {
@@ -137,62 +156,4 @@ fn print_decisions(out: &mut dyn Write, decisions: &Decisions) -> Result<()> {
         )?;
     }
     Ok(())
-}
-
-fn print_table(out: &mut dyn Write, table: &Table) -> Result<()> {
-    writeln!(out, "{}", table.detection())?;
-    for oddity in oddities(table) {
-        writeln!(out, "note: {oddity}")?;
-    }
-    Ok(())
-}
-
-fn print_table_json(out: &mut dyn Write, table: &Table) -> Result<()> {
-    let labels = table.counts().map(|(label, yes, no, unknown)| {
-        json!({"label": label, "yes": yes, "no": no, "unknown": unknown})
-    });
-    let report = json!({
-        "kind": "table",
-        "rows": table.rows.len(),
-        "text_column": table.text_column,
-        "id_column": table.id_column,
-        "labels": labels.collect::<Vec<_>>(),
-        "carried": table.carried,
-        "notes": oddities(table),
-    });
-    print_json(out, &report)
-}
-
-/// What would surprise somebody who trains on this table, a sentence each.
-fn oddities(table: &Table) -> Vec<String> {
-    let mut notes = Vec::new();
-    let empty = table
-        .rows
-        .iter()
-        .filter(|row| row.text.trim().is_empty())
-        .count();
-    if empty > 0 {
-        notes.push(format!("{empty} texts are empty"));
-    }
-    let distinct = table
-        .rows
-        .iter()
-        .map(|row| &row.text)
-        .collect::<HashSet<_>>()
-        .len();
-    if distinct < table.rows.len() {
-        notes.push(format!(
-            "{} rows repeat the text of another",
-            table.rows.len() - distinct
-        ));
-    }
-    for (label, yes, no, _) in table.counts() {
-        if yes == 0 || no == 0 {
-            let never = if yes == 0 { "yes" } else { "no" };
-            notes.push(format!(
-                "label `{label}` is never {never}: nothing can be learned about it"
-            ));
-        }
-    }
-    notes
 }

@@ -11,28 +11,123 @@ fn a_table_is_described_with_what_is_odd_about_it() {
         "t.csv",
         "id,text,sports,never,source\n1,a,1,0,x\n2,,0,0,y\n3,a,?,0,z\n",
     );
-    let run = place.run(&["inspect", "t.csv"]).succeeds();
+    let run = place.run(&["inspect", "t.csv"]).ends_with(1);
     let expected = "\
 t.csv: 3 rows, text in `text`, id in `id`
-  sports  yes 1  no 1  unknown 1
-  never   yes 0  no 3  unknown 0
+  label         yes         no    unknown  held out  F1 within
+  sports          1          1          1         0      ±1.00
+  never           0          3          0         0          -
+(held out: yes cells to expect when `train` holds rows out; F1 within: how well F1 is known from so many)
 carried along: `source`
-note: 1 texts are empty
-note: 1 rows repeat the text of another
-note: label `never` is never yes: nothing can be learned about it
+problem: never yes: `never`; nothing can be learned about it
+  hint: leave it out with `--ignore`, or find rows of the other answer
+problem: no text in 1 row
+  hint: empty texts teach nothing but the base rates: leave these rows out
+note: 3 rows are few: figures on held-out rows will be mostly noise
+  hint: answer more rows, or use `train --folds 5`, which holds out each row once
+note: fewer than 10 yes cells are to be expected among held-out rows for `sports`: F1 is known to ±1.00 at worst
+  hint: find more rows of these labels, or use `train --folds 5`
+note: 1 row has the text of an earlier row, such as line 4 that of line 2
+  hint: when rows are held out, rows of one text stay on one side
 ";
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), (expected, ""));
 
-    let report = place.run(&["inspect", "t.csv", "--json"]).succeeds().json();
+    let report = place
+        .run(&["inspect", "t.csv", "--json"])
+        .ends_with(1)
+        .json();
     assert_eq!(
         (&report["kind"], &report["rows"]),
         (&json!("table"), &json!(3))
     );
+    let label = &report["labels"][0];
     assert_eq!(
-        report["labels"][0],
-        json!({"label": "sports", "yes": 1, "no": 1, "unknown": 1})
+        (&label["yes"], &label["no"], &label["unknown"]),
+        (&json!(1), &json!(1), &json!(1))
     );
     assert_eq!(report["carried"], json!(["source"]));
+    assert_eq!(
+        (&report["marks"]["empty"], &report["repeats"]["equal"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[test]
+fn a_sound_table_is_no_problem_and_an_encoder_says_what_it_would_take() {
+    let place = Place::new();
+    let encoder = text(&tiny_bert());
+    let run = place
+        .run(&[
+            "inspect",
+            &text(&reviews()),
+            "--encoder",
+            &encoder,
+            "--threads",
+            "1",
+        ])
+        .succeeds();
+    for part in [
+        "tokens of a text: mean ",
+        "texts that would be cut: ",
+        "vocabulary: ",
+        "time: 3 epochs take about ",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    let report = place
+        .run(&[
+            "inspect",
+            &text(&reviews()),
+            "--encoder",
+            &encoder,
+            "--json",
+            "--max-length",
+            "8",
+        ])
+        .ends_with(1)
+        .json();
+    assert_eq!(report["lengths"]["limit"], 8);
+    assert!(report["training"]["seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(report["lengths"]["cut"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn texts_of_another_table_are_found() {
+    let place = Place::new();
+    let rows: String = (0..120)
+        .map(|i| {
+            format!(
+                "the {i}th review of the new restaurant in town,{},{}\n",
+                i % 2,
+                1 - i % 2
+            )
+        })
+        .collect();
+    let train = place.file("train.csv", format!("text,good,bad\n{rows}"));
+    place.file("test.csv", "text,good\nsomething else,1\n The 7th review of the  new restaurant in town!,0\n the 7th review of the new restaurant in town,0\n");
+    let run = place
+        .run(&["inspect", &text(&train), "--against", "test.csv"])
+        .ends_with(1);
+    for part in [
+        "problem: test.csv: 1 of 3 rows (33 %) have a text of this table, such as line 4 that of line 9",
+        "problem: test.csv: 1 of 3 rows (33 %) have nearly a text of this table, such as line 3 that of line ",
+        "note: test.csv: no label `bad`",
+        "note: in every row exactly one holds of `good`, `bad`",
+        "`--exclusive NAME=good,bad`",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    place
+        .run(&["inspect", &text(&train), "--against", "tset.csv"])
+        .fails_with(&["cannot open `tset.csv`"]);
+    let run = place
+        .run(&["inspect", &text(trained()), "--against", "test.csv"])
+        .ends_with(2);
+    assert!(
+        run.stderr.contains("`--against` goes with a table"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -42,13 +42,13 @@ impl Task {
 }
 
 /// An encoder loaded for one number type.
-pub(super) struct Subject {
+pub(crate) struct Subject {
     encoder: Encoder,
     step: u64,
 }
 
 impl Subject {
-    pub(super) fn load(
+    pub(crate) fn load(
         folder: &ModelFolder,
         precision: Precision,
         cpu: Arc<Cpu>,
@@ -65,7 +65,7 @@ impl Subject {
         Ok(Self { encoder, step: 0 })
     }
 
-    pub(super) fn precision(&self) -> Precision {
+    pub(crate) fn precision(&self) -> Precision {
         self.encoder.precision()
     }
 
@@ -81,7 +81,7 @@ impl Subject {
         }
     }
 
-    pub(super) fn run(&mut self, task: Task, batch: &TokenBatch) -> Result<(), Error> {
+    pub(crate) fn run(&mut self, task: Task, batch: &TokenBatch) -> Result<(), Error> {
         match task {
             Task::Predict => {
                 // Costs nothing but after an update.

@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn labels_of_which_one_is_true_are_a_group() {
-        let cases: [(&str, &[&str], &[&[usize]]); 6] = [
+        type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a [usize]]);
+        let cases: [Case<'_>; 6] = [
             ("three of a kind", &["ynn", "nyn", "nny"], &[&[0, 1, 2]]),
             (
                 "and one free",

@@ -22,6 +22,7 @@ mod scored;
 mod source;
 mod table;
 mod write;
+mod written;
 
 pub use cells::Cell;
 pub use error::{BadCell, TableError};
@@ -31,3 +32,4 @@ pub use scored::{ScoredRows, read_scored, write_scored};
 pub use source::{Format, ReadOptions, Source};
 pub use table::{LabelledRow, Scan, Table, read, scan};
 pub use write::{Prediction, PredictionColumns, PredictionWriter};
+pub use written::{Written, read_written};

@@ -1,10 +1,11 @@
 """Writes the golden files of crates/multihot-tokenizer.
 
-    python tools/reference/tokenizers.py [--shared FOLDER]
+    python tools/reference/tokenizers.py [--keep] [--shared FOLDER]
 
-Small tokenizer folders in each layout, made here, and the ids that Transformers gives for them (`ids.json` in each
-folder). With `--shared` also `real.json`: ids of the real tokenizers in `FOLDER/tokenizers` and `FOLDER/models`, which
-are not committed themselves. Where a tokenizer.json stands there, the ids are those of the tokenizers library alone.
+Small tokenizer folders in each layout, made here, and what Transformers gives for them: in each folder `ids.json` has
+the ids of texts, `cut.json` ids and types of texts and pairs that are cut on either side. With `--shared` also `real.json`: ids of the real tokenizers in `FOLDER/tokenizers` and `FOLDER/models`, which
+are not committed themselves. With `--keep` the folders stay as they are and Transformers is only asked again: the
+training of a vocabulary breaks ties by chance. Where a tokenizer.json stands there, the ids are those of the tokenizers library alone.
 
 Written with Python 3.11, transformers 5.23.0, tokenizers 0.23.3, sentencepiece 0.2.3, protobuf 7.36.2 (no torch).
 """
@@ -79,6 +80,16 @@ TEXTS = [
     "\ufffd \u0301 \u200d",
 ]
 
+PAIRS = [
+    ("The match was lost in the last minute.", None),
+    ("The match was lost.", "Who won?"),
+    ("The match was lost in the last minute.", "a b"),
+    ("a b", "The match was lost in the last minute."),
+    ("the bread is good, the coffee is better", "The match was lost in the last minute."),
+    ("the match", ""),
+    ("", ""),
+]
+
 # A character map of a few rules, so that the model stays small: the one of nmt_nfkc takes 240 kB.
 RULES = [
     ("\u00bd", "1\u20442"), ("\u2026", "..."), ("\ufb01", "fi"), ("\ufb02", "fl"), ("\u00a0", " "), ("\u3000", " "),
@@ -101,19 +112,41 @@ def folder(name, model_type, **files):
     return path, model_type
 
 
+def write_rows(path, rows):
+    path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8")
+
+
+def cut_rows(tokenizer):
+    """Texts and pairs, cut as Transformers cuts them; the types are those that a model would be given."""
+    rows = []
+    for text, pair in PAIRS:
+        for side in ["right", "left"]:
+            tokenizer.truncation_side = side
+            for max_length in [8, 13, 14, 64]:
+                # As batches, which data sets are: alone, a text whose pair is empty loses the second separator.
+                pairs = None if pair is None else [pair]
+                made = tokenizer([text], pairs, truncation=True, max_length=max_length)
+                ids = made["input_ids"][0]
+                types = made.get("token_type_ids", [[0] * len(ids)])[0]
+                rows.append({"text": text, "pair": pair, "side": side, "max_length": max_length, "ids": ids, "types": types})
+    return rows
+
+
 def golden(path, model_type):
-    """Writes config.json and the ids that Transformers gives."""
+    """Writes config.json and what Transformers gives."""
     write_json(path / "config.json", {"model_type": model_type})
     tokenizer = AutoTokenizer.from_pretrained(path)
     pad = tokenizer.pad_token_id
     write_json(path / "config.json", {"model_type": model_type, "vocab_size": len(tokenizer), "pad_token_id": pad})
-    rows = [{"text": text, "ids": tokenizer(text)["input_ids"]} for text in TEXTS]
-    (path / "ids.json").write_text(
-        "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8"
-    )
+    ask(path, tokenizer)
     print(path.name, type(tokenizer).__name__, len(tokenizer))
     for index, token in tokenizer.added_tokens_decoder.items():
         print("  ", index, repr(token))
+
+
+def ask(path, tokenizer):
+    write_rows(path / "ids.json", [{"text": text, "ids": tokenizer(text)["input_ids"]} for text in TEXTS])
+    write_rows(path / "cut.json", cut_rows(tokenizer))
 
 
 def word_piece_vocabulary(lowercase):
@@ -271,10 +304,15 @@ def real(shared):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="leave the folders as they are")
     parser.add_argument("--shared", type=Path, help="the folder of the real tokenizers")
     options = parser.parse_args()
-    word_piece()
-    byte_level()
-    sentence_piece()
+    if options.keep:
+        for rows in sorted(GOLDEN.glob("*/ids.json")):
+            ask(rows.parent, AutoTokenizer.from_pretrained(rows.parent))
+    else:
+        word_piece()
+        byte_level()
+        sentence_piece()
     if options.shared:
         real(options.shared)

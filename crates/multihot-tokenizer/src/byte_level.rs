@@ -9,8 +9,10 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use crate::TokenizerError;
 use crate::files::{invalid, read_json, read_text};
+use crate::frame::framed_by;
+use crate::layout::Layout;
 use crate::special_tokens::{SpecialTokens, roberta_defaults};
-use crate::tokenizer::{Built, add_tokens, framed_by};
+use crate::tokenizer::{Built, add_tokens};
 
 /// Builds the tokenizer of the vocab.json `file` and the merges.txt beside it.
 pub(crate) fn build(
@@ -38,8 +40,8 @@ pub(crate) fn build(
     let notes = add_tokens(&mut tokenizer, &special, None, file)?;
     framed_by(
         &mut tokenizer,
-        special.content("cls_token"),
-        special.content("sep_token"),
+        (special.content("cls_token"), special.content("sep_token")),
+        Layout::Roberta,
         file,
     )?;
     Ok(Built {

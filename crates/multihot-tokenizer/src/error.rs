@@ -48,13 +48,24 @@ pub enum TokenizerError {
         /// The model_type of config.json.
         model_type: String,
     },
-    /// The special tokens alone are longer than a row may be.
-    #[error("max length {max_length} leaves no room for the {n_special} special tokens of a row")]
+    /// The special tokens alone are longer than a row may be, or leave windows no room for a text.
+    #[error(
+        "max length {max_length} leaves no room beside the {n_special} special tokens of a row"
+    )]
     MaxLengthTooSmall {
         /// The length asked for.
         max_length: usize,
         /// The special tokens of every row.
         n_special: usize,
+    },
+    /// The special tokens of a pair are not known.
+    #[error(
+        "{}: its post_processor does more with a pair of texts than put special tokens round and between them",
+        file.display()
+    )]
+    NoPairs {
+        /// The file the tokenizer came from.
+        file: PathBuf,
     },
     /// A text produced an id that the embedding has no row for.
     #[error("token `{token}` has id {id}; the embedding has {vocab_size} rows")]
@@ -93,8 +104,13 @@ impl TokenizerError {
                     .to_owned(),
             ),
             Self::MaxLengthTooSmall { n_special, .. } => {
-                Some(format!("pass a max length of {} or more", n_special + 1))
+                Some(format!("pass a max length of {} or more", n_special + 2))
             }
+            Self::NoPairs { .. } => Some(
+                "an encoder that was trained on pairs has a tokenizer that says how they are written; without one, join \
+                 the two texts in the table"
+                    .to_owned(),
+            ),
             Self::IdPastEmbedding { .. } => Some(
                 "the tokenizer has more tokens than the encoder was made for: use the tokenizer files that came with \
                  the encoder, or take the token out of the text"

@@ -18,9 +18,10 @@ use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 use crate::TokenizerError;
 use crate::char_map;
 use crate::files::{invalid, read};
+use crate::frame::framed_by;
 use crate::layout::Layout;
 use crate::special_tokens::{SpecialTokens, roberta_defaults};
-use crate::tokenizer::{Built, add_tokens, framed_by};
+use crate::tokenizer::{Built, add_tokens};
 use model::{Algorithm, Model, PieceType};
 
 /// Where both layouts put the unknown token, whatever the model itself says.
@@ -50,8 +51,8 @@ pub(crate) fn build(
     let mut notes = add_tokens(&mut tokenizer, &special, Some(marked(&model)), file)?;
     framed_by(
         &mut tokenizer,
-        special.content("bos_token"),
-        special.content("eos_token"),
+        (special.content("bos_token"), special.content("eos_token")),
+        layout,
         file,
     )?;
     notes.extend(differences(&model));

@@ -1,15 +1,17 @@
 //! The tokenizer of a folder.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 use tokenizers::models::ModelWrapper;
-use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::tokenizer::{Encoding, Token};
+use tokenizers::tokenizer::Encoding;
 
 use crate::files::{invalid, read_object, sentence_piece_model, tokenizer_files};
+use crate::fit::{Fit, LongText, Text, Truncation, longest_first, window_starts};
+use crate::frame::Frame;
 use crate::layout::Layout;
 use crate::notes::Findings;
 use crate::special_tokens::SpecialTokens;
@@ -26,13 +28,33 @@ pub struct FolderFacts {
     pub pad_token_id: u32,
 }
 
-/// A text as token ids.
+/// A text as rows of token ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
+    /// At least one, in the order of the text; more than one only with [`LongText::Windows`].
+    pub windows: Vec<Window>,
+    /// How many ids the whole text has, of a pair both, with the special tokens of one row.
+    pub full_length: usize,
+    /// Whether tokens were left out.
+    pub is_cut: bool,
+}
+
+impl Encoded {
+    /// Ids of all windows together.
+    pub fn tokens(&self) -> usize {
+        self.windows.iter().map(|window| window.ids.len()).sum()
+    }
+}
+
+/// A row: a whole text, or the part of it that one window shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
     /// The ids, special tokens included, at most `max_length` of them.
     pub ids: Vec<u32>,
-    /// How many ids the whole text has, special tokens included.
-    pub full_length: usize,
+    /// The type of each token, of a pair 0 or 1; empty where all are 0.
+    pub types: Vec<u8>,
+    /// The bytes of the text, of a pair the first, from the first token to the last. Of a text that is cut, all of it.
+    pub bytes: Range<usize>,
 }
 
 /// Turns texts into the token ids that the encoder of the same folder was trained on.
@@ -44,9 +66,10 @@ pub struct Tokenizer {
     files: Vec<PathBuf>,
     notes: Vec<String>,
     vocab_size: usize,
-    /// Special ids before and after the ids of every text.
-    prefix: Vec<u32>,
-    suffix: Vec<u32>,
+    /// Round a text alone.
+    single: Frame,
+    /// Round the texts of a pair, where the files say so.
+    double: Option<Frame>,
 }
 
 /// What each kind of tokenizer file gives.
@@ -79,7 +102,12 @@ impl Tokenizer {
             pad_token,
         } = build(&source, path, &config, layout, facts)?;
         let pad_token = pad_token_name(path, &config, pad_token, &tokenizer)?;
-        let (prefix, suffix) = frame(&tokenizer, &source)?;
+        let mut single = Frame::of_one(&tokenizer, &source)?;
+        let mut double = Frame::of_two(&tokenizer, &source)?;
+        if !gives_types(&config, layout) {
+            single = single.without_types();
+            double = double.map(Frame::without_types);
+        }
         let (folder, pad_token) = (path, pad_token.as_str());
         let findings = Findings {
             folder,
@@ -98,39 +126,92 @@ impl Tokenizer {
             files,
             notes,
             vocab_size,
-            prefix,
-            suffix,
+            single,
+            double,
         })
     }
 
-    /// Encodes `text` with the special tokens round it, cut on the right to `max_length` ids.
+    /// Encodes `text`, or a pair, with the special tokens round it, in rows as `fit` says.
+    ///
+    /// Where a pair is longer than a row, the longer of its texts is cut first. With windows it is the first text that
+    /// becomes windows, where it would have been cut, and the second one, cut on the right to what is left to it,
+    /// stands in each of them.
     ///
     /// # Errors
     ///
-    /// When `max_length` has no room for the special tokens, or an id (of the part kept) lies outside the embedding.
-    pub fn encode(&self, text: &str, max_length: usize) -> Result<Encoded, TokenizerError> {
-        let n_special = self.n_special();
-        let room = max_length
-            .checked_sub(n_special)
-            .ok_or(TokenizerError::MaxLengthTooSmall {
-                max_length,
-                n_special,
-            })?;
-        let encoding = guarded(|| self.inner.encode_fast(text, false)).map_err(|reason| {
-            TokenizerError::Encode {
-                file: self.source.clone(),
-                bytes: text.len(),
-                reason,
+    /// When a row has no room for the special tokens, and with windows for a token of each text; when an id (of what is
+    /// kept) lies outside the embedding; when the files do not say how a pair is encoded.
+    pub fn encode<'a>(
+        &self,
+        text: impl Into<Text<'a>>,
+        fit: Fit,
+    ) -> Result<Encoded, TokenizerError> {
+        let Text { text, pair } = text.into();
+        let frame = self.frame(pair.is_some())?;
+        let room = room(frame, pair.is_some(), fit)?;
+        let has_windows = matches!(fit.long, LongText::Windows { .. });
+        let first = self.pieces(text, has_windows)?;
+        let second = pair.map(|pair| self.pieces(pair, false)).transpose()?;
+        let first_ids = first.get_ids();
+        let second_ids = second.as_ref().map_or(&[][..], Encoding::get_ids);
+        let (first_room, second_room) = longest_first(room, first_ids.len(), second_ids.len());
+        let windows: Vec<Window> = match fit.long {
+            LongText::Cut(side) => {
+                let first = side.kept(first_ids, first_room);
+                let second = side.kept(second_ids, second_room);
+                vec![self.window(frame, first, second, 0..text.len())?]
             }
-        })?;
-        let of_text = encoding.get_ids();
-        let kept = &of_text[..of_text.len().min(room)];
-        let ids = [&self.prefix, kept, &self.suffix].concat();
-        self.check_ids(&ids)?;
+            LongText::Windows { stride } => {
+                let second = Truncation::Right.kept(second_ids, second_room);
+                let starts = window_starts(first_ids.len(), first_room, stride);
+                let windows = starts.map(|start| {
+                    let end = first_ids.len().min(start + first_room);
+                    let bytes = bytes(&first.get_offsets()[start..end]);
+                    self.window(frame, [&first_ids[start..end], &[]], second, bytes)
+                });
+                windows.collect::<Result<_, _>>()?
+            }
+        };
+        let first_is_cut = !has_windows && first_room < first_ids.len();
         Ok(Encoded {
-            ids,
-            full_length: of_text.len() + n_special,
+            windows,
+            full_length: first_ids.len() + second_ids.len() + frame.n_special(),
+            is_cut: first_is_cut || second_room < second_ids.len(),
         })
+    }
+
+    /// The tokens of `text` alone, where asked with the bytes that each stands for.
+    fn pieces(&self, text: &str, with_offsets: bool) -> Result<Encoding, TokenizerError> {
+        let encode = || match with_offsets {
+            true => self.inner.encode(text, false),
+            false => self.inner.encode_fast(text, false),
+        };
+        guarded(encode).map_err(|reason| TokenizerError::Encode {
+            file: self.source.clone(),
+            bytes: text.len(),
+            reason,
+        })
+    }
+
+    fn window(
+        &self,
+        frame: &Frame,
+        first: [&[u32]; 2],
+        second: [&[u32]; 2],
+        bytes: Range<usize>,
+    ) -> Result<Window, TokenizerError> {
+        let (ids, types) = frame.row(first, second);
+        self.check_ids(&ids)?;
+        Ok(Window { ids, types, bytes })
+    }
+
+    fn frame(&self, is_pair: bool) -> Result<&Frame, TokenizerError> {
+        let double = || {
+            self.double.as_ref().ok_or_else(|| TokenizerError::NoPairs {
+                file: self.source.clone(),
+            })
+        };
+        if is_pair { double() } else { Ok(&self.single) }
     }
 
     fn check_ids(&self, ids: &[u32]) -> Result<(), TokenizerError> {
@@ -175,9 +256,49 @@ impl Tokenizer {
         }
     }
 
-    /// Special tokens that every row has.
-    pub fn n_special(&self) -> usize {
-        self.prefix.len() + self.suffix.len()
+    /// Special tokens of every row, with one text or with the two of a pair.
+    ///
+    /// # Errors
+    ///
+    /// When the files do not say how a pair is encoded.
+    pub fn n_special(&self, is_pair: bool) -> Result<usize, TokenizerError> {
+        Ok(self.frame(is_pair)?.n_special())
+    }
+}
+
+/// How many tokens of the text, or of the texts of a pair, a row has room for.
+fn room(frame: &Frame, is_pair: bool, fit: Fit) -> Result<usize, TokenizerError> {
+    let n_special = frame.n_special();
+    let least = match fit.long {
+        LongText::Cut(_) => 0,
+        LongText::Windows { .. } => 1 + usize::from(is_pair),
+    };
+    fit.max_length
+        .checked_sub(n_special)
+        .filter(|room| *room >= least)
+        .ok_or(TokenizerError::MaxLengthTooSmall {
+            max_length: fit.max_length,
+            n_special,
+        })
+}
+
+/// From the first of the tokens to the last.
+fn bytes(offsets: &[(usize, usize)]) -> Range<usize> {
+    match offsets {
+        [] => 0..0,
+        [first, ..] => first.0..offsets[offsets.len() - 1].1.max(first.0),
+    }
+}
+
+/// Whether the encoder is given the types of tokens: as `model_input_names` of tokenizer_config.json says, else as the
+/// tokenizer classes of Transformers do it.
+fn gives_types(config: &Map<String, Value>, layout: Option<Layout>) -> bool {
+    match config.get("model_input_names").and_then(Value::as_array) {
+        Some(names) => names.iter().any(|name| name == "token_type_ids"),
+        None => !matches!(
+            layout,
+            Some(Layout::Roberta | Layout::Camembert | Layout::XlmRoberta)
+        ),
     }
 }
 
@@ -273,56 +394,4 @@ pub(crate) fn add_tokens(
         })
     });
     Ok(notes.collect())
-}
-
-/// Puts the special tokens `start` and `end` round every text.
-pub(crate) fn framed_by(
-    tokenizer: &mut tokenizers::Tokenizer,
-    start: &str,
-    end: &str,
-    file: &Path,
-) -> Result<(), TokenizerError> {
-    let with_id = |token: &str| match tokenizer.token_to_id(token) {
-        Some(id) => Ok((token.to_owned(), id)),
-        None => Err(invalid(
-            file,
-            format!("the special token `{token}` is not in it"),
-        )),
-    };
-    let special = vec![with_id(start)?, with_id(end)?];
-    let template = TemplateProcessing::builder()
-        .try_single(vec![start.to_owned(), "$A".to_owned(), end.to_owned()])
-        .map_err(|error| invalid(file, error))?
-        .special_tokens(special)
-        .build()
-        .map_err(|error| invalid(file, error))?;
-    tokenizer.with_post_processor(Some(template));
-    Ok(())
-}
-
-/// The special ids that the post-processor puts before and after a text.
-fn frame(
-    tokenizer: &tokenizers::Tokenizer,
-    file: &Path,
-) -> Result<(Vec<u32>, Vec<u32>), TokenizerError> {
-    // No token has this id: a vocabulary of 2^32 entries does not fit into a file that anybody reads.
-    const TEXT: u32 = u32::MAX;
-    let framed = |special: bool| {
-        let probe = Encoding::from_tokens(vec![Token::new(TEXT, "a".to_owned(), (0, 1))], 0);
-        let encoding = tokenizer
-            .post_process(probe, None, special)
-            .map_err(|error| invalid(file, error))?;
-        Ok(encoding.get_ids().to_vec())
-    };
-    let (bare, whole): (Vec<u32>, Vec<u32>) = (framed(false)?, framed(true)?);
-    let mut parts = whole.split(|id| *id == TEXT);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(prefix), Some(suffix), None) if bare == [TEXT] => {
-            Ok((prefix.to_vec(), suffix.to_vec()))
-        }
-        _ => Err(invalid(
-            file,
-            "its post_processor does more than put special tokens before and after a text",
-        )),
-    }
 }

@@ -10,8 +10,10 @@ use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 
 use crate::TokenizerError;
 use crate::files::{invalid, read_text};
+use crate::frame::framed_by;
+use crate::layout::Layout;
 use crate::special_tokens::{SpecialTokens, defaults};
-use crate::tokenizer::{Built, add_tokens, framed_by};
+use crate::tokenizer::{Built, add_tokens};
 
 /// Builds the tokenizer of `file`, a vocab.txt with a token a line.
 pub(crate) fn build(
@@ -65,8 +67,8 @@ pub(crate) fn build(
     let notes = add_tokens(&mut tokenizer, &special, None, file)?;
     framed_by(
         &mut tokenizer,
-        special.content("cls_token"),
-        special.content("sep_token"),
+        (special.content("cls_token"), special.content("sep_token")),
+        Layout::Bert,
         file,
     )?;
     Ok(Built {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use multihot_tokenizer::{FolderFacts, Tokenizer, TokenizerError};
+use multihot_tokenizer::{Fit, FolderFacts, Tokenizer, TokenizerError};
 use serde_json::json;
 
 fn facts(model_type: &str) -> FolderFacts {
@@ -183,7 +183,7 @@ fn a_damaged_sentencepiece_model_is_an_error_or_works() {
         fs::write(&file, bytes).unwrap();
         if let Ok(tokenizer) = Tokenizer::from_folder(folder.path(), &facts("camembert")) {
             for text in texts {
-                let _ = tokenizer.encode(text, 16);
+                let _ = tokenizer.encode(text, Fit::cut(16));
             }
         }
     }
@@ -257,7 +257,10 @@ fn truncation_and_padding_in_tokenizer_json_are_shown_and_not_applied() {
         tokenizer.notes(),
         ["tokenizer.json truncates at 2 tokens and pads to 9: shown, not applied"]
     );
-    assert_eq!(tokenizer.encode("ababa", 64).unwrap().full_length, 5);
+    assert_eq!(
+        tokenizer.encode("ababa", Fit::cut(64)).unwrap().full_length,
+        5
+    );
 }
 
 fn tokenizer_json(

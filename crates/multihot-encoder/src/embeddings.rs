@@ -20,7 +20,7 @@ pub(crate) struct Embeddings {
     dropout: f32,
     words: Range<usize>,
     position_table: Range<usize>,
-    /// Every token has type 0: a row is one text.
+    /// Of which text of a pair a token is; a text alone has type 0.
     types: Option<Range<usize>>,
     norm: Norm,
     projection: Option<Linear>,
@@ -122,6 +122,7 @@ impl Embeddings {
             number_row(self.positions, self.pad_token_id, row, &mut kept.positions);
         }
         kept.types.clear();
+        kept.types.extend_from_slice(batch.types());
         kept.types.resize(batch.tokens(), 0);
     }
 

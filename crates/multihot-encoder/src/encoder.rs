@@ -137,7 +137,7 @@ pub(crate) fn linears<'a>(
 impl Encoder {
     /// The logits of `batch`, `[rows, n_labels]`, without dropout. Threads may share the encoder.
     ///
-    /// An error where a row is empty or too long, or a token id has no row in the embedding.
+    /// An error where a row is empty or too long, or a token id or a type has no row in its embedding.
     ///
     /// # Panics
     ///
@@ -475,7 +475,16 @@ impl Encoder {
             }
             self.check_ids(row, ids)?;
         }
-        Ok(())
+        self.check_types(batch)
+    }
+
+    /// An encoder without types, such as a DistilBERT, passes over them.
+    fn check_types(&self, batch: &TokenBatch) -> Result<(), EncoderError> {
+        let types = self.config.type_vocab_size;
+        match batch.types().iter().find(|&&id| id as usize >= types) {
+            Some(&id) if types > 0 => Err(EncoderError::UnknownType { id, types }),
+            _ => Ok(()),
+        }
     }
 
     fn check_ids(&self, row: usize, ids: &[u32]) -> Result<(), EncoderError> {

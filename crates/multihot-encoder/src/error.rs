@@ -56,6 +56,14 @@ pub enum EncoderError {
         /// Ids run below this.
         vocab_size: usize,
     },
+    /// A type that the type embedding has no row for.
+    #[error("a token of the batch has type {id}; the type embedding has {types} rows")]
+    UnknownType {
+        /// The type.
+        id: u32,
+        /// Types run below this.
+        types: usize,
+    },
     /// A row without any token.
     #[error("row {row} of the batch has no tokens; it needs at least one")]
     EmptyRow {
@@ -88,7 +96,7 @@ impl EncoderError {
             Self::WrongShape { .. } => {
                 Some("config.json and the weights do not belong together".into())
             }
-            Self::UnknownToken { .. } => {
+            Self::UnknownToken { .. } | Self::UnknownType { .. } => {
                 Some("the tokenizer and the weights do not belong together".into())
             }
             Self::RowTooLong { usable, .. } => Some(format!("cut rows to {usable} tokens")),

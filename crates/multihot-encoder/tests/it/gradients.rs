@@ -1,7 +1,7 @@
 //! Every gradient against differences of the loss.
 
 use multihot_checkpoint::{Family, Pooling};
-use multihot_encoder::{DropoutSeed, Encoder};
+use multihot_encoder::{DropoutSeed, Encoder, TokenBatch};
 use multihot_kernels::random;
 
 use crate::reference::Reference;
@@ -20,8 +20,9 @@ fn every_model() -> impl Iterator<Item = (Family, Pooling)> {
 }
 
 fn accumulate(encoder: &mut Encoder, rows: &[&[u32]], dropout: Option<DropoutSeed>) {
+    let batch = tiny::batch_of_pairs(encoder.config(), rows);
     let logits = encoder
-        .forward_train(&tiny::batch(rows), dropout)
+        .forward_train(&batch, dropout)
         .expect("the rows are fine");
     encoder.backward(&tiny::d_loss(&logits));
 }
@@ -41,10 +42,11 @@ fn logits_are_those_of_the_network_in_f64() {
         let reference = Reference::new(encoder.config(), pooling, N_LABELS);
         let values: Vec<f64> = encoder.snapshot().into_iter().map(f64::from).collect();
         let logits = encoder
-            .forward(&tiny::batch(&ROWS))
+            .forward(&tiny::batch_of_pairs(encoder.config(), &ROWS))
             .expect("the rows are fine");
         for (row, logits) in ROWS.iter().zip(logits.chunks(N_LABELS)) {
-            let expected = reference.logits(&values, row);
+            let types = tiny::types(encoder.config(), row);
+            let expected = reference.logits(&values, row, &types);
             for (z, expected) in logits.iter().zip(&expected) {
                 // A few hundred roundings of numbers round 1.
                 let far = (f64::from(*z) - expected).abs();
@@ -68,8 +70,10 @@ fn gradients_are_the_slopes_of_the_loss() {
         let config = encoder.config().clone();
         let reference = Reference::new(&config, pooling, N_LABELS);
         let values: Vec<f64> = encoder.snapshot().into_iter().map(f64::from).collect();
-        let loss =
-            |values: &[f64]| tiny::loss(ROWS.iter().flat_map(|row| reference.logits(values, row)));
+        let loss = |values: &[f64]| {
+            let logits = |row| reference.logits(values, row, &tiny::types(&config, row));
+            tiny::loss(ROWS.iter().flat_map(|row| logits(row)))
+        };
         for (index, spec) in encoder.parameters().iter().enumerate() {
             let (gradient, start) = (encoder.gradient(index), start(&encoder, index));
             let padding = padding_row(&config, &spec.name, &spec.shape);
@@ -140,7 +144,8 @@ fn dropout_falls_on_the_same_elements_on_the_way_back() {
                     *value += (step * f64::from(*g) / norm.max(1e-9)) as f32;
                 }
                 encoder.restore(&values);
-                let logits = encoder.forward_train(&tiny::batch(&ROWS), Some(SEED));
+                let batch = tiny::batch_of_pairs(encoder.config(), &ROWS);
+                let logits = encoder.forward_train(&batch, Some(SEED));
                 tiny::loss(
                     logits
                         .expect("the rows are fine")
@@ -165,12 +170,13 @@ fn a_ragged_batch_has_the_gradients_of_its_rows_together() {
     for family in FAMILIES {
         let mut encoder = tiny::encoder(family, Pooling::Cls, 2);
         let logits = encoder
-            .forward(&tiny::batch(&ROWS))
+            .forward(&tiny::batch_of_pairs(encoder.config(), &ROWS))
             .expect("the rows are fine");
         let d_logits = tiny::d_loss(&logits);
         for (row, d_logits) in ROWS.iter().zip(d_logits.chunks(N_LABELS)) {
+            let batch = tiny::batch_of_pairs(encoder.config(), &[row]);
             encoder
-                .forward_train(&tiny::batch(&[row]), None)
+                .forward_train(&batch, None)
                 .expect("the row is fine");
             encoder.backward(d_logits);
         }
@@ -186,6 +192,27 @@ fn a_ragged_batch_has_the_gradients_of_its_rows_together() {
             let bound = 1e-5 * norm(together) + 1e-7 * whole;
             let name = &encoder.parameters()[index].name;
             assert!(norm(&difference) <= bound, "{family:?}, {name}");
+        }
+    }
+}
+
+#[test]
+fn a_type_without_a_row_is_refused_and_an_encoder_without_types_passes_over_them() {
+    let mut batch = TokenBatch::new();
+    batch.push_typed(&[2, 7, 3], &[0, 0, 2]);
+    for family in FAMILIES {
+        let encoder = tiny::encoder(family, Pooling::Cls, 1);
+        let logits = encoder.forward(&batch);
+        if family == Family::DistilBert {
+            assert_eq!(
+                logits.unwrap(),
+                encoder.forward(&tiny::batch(&[&[2, 7, 3]])).unwrap()
+            );
+        } else {
+            assert_eq!(
+                logits.unwrap_err().to_string(),
+                "a token of the batch has type 2; the type embedding has 2 rows"
+            );
         }
     }
 }

@@ -28,9 +28,9 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// The logits of one row.
-    pub fn logits(&self, values: &[f64], row: &[u32]) -> Vec<f64> {
-        let mut tokens = self.embed(values, row);
+    /// The logits of one row, whose tokens have these types, and 0 behind the last.
+    pub fn logits(&self, values: &[f64], row: &[u32], types: &[u8]) -> Vec<f64> {
+        let mut tokens = self.embed(values, row, types);
         for layer in 0..self.config.n_layers {
             tokens = self.layer(values, layer, &tokens);
         }
@@ -41,15 +41,16 @@ impl<'a> Reference<'a> {
         &values[self.places[&role].clone()]
     }
 
-    fn embed(&self, values: &[f64], row: &[u32]) -> Vec<Vec<f64>> {
+    fn embed(&self, values: &[f64], row: &[u32], types: &[u8]) -> Vec<Vec<f64>> {
         let width = self.config.embedding_size;
         let table = |role, id: usize| &self.get(values, role)[id * width..][..width];
         let positions = self.positions(row);
-        let embed = |(&id, position): (&u32, usize)| {
+        let types = types.iter().chain(std::iter::repeat(&0));
+        let embed = |((&id, position), &type_id): ((&u32, usize), &u8)| {
             let mut sum = table(Role::WordEmbedding, id as usize).to_vec();
             add(&mut sum, table(Role::PositionEmbedding, position));
             if self.config.type_vocab_size > 0 {
-                add(&mut sum, table(Role::TypeEmbedding, 0));
+                add(&mut sum, table(Role::TypeEmbedding, type_id.into()));
             }
             let x = self.norm(
                 values,
@@ -67,7 +68,7 @@ impl<'a> Reference<'a> {
                 false => x,
             }
         };
-        row.iter().zip(positions).map(embed).collect()
+        row.iter().zip(positions).zip(types).map(embed).collect()
     }
 
     /// `cumsum(mask) * mask + padding_idx`, as modeling_roberta.py has it.

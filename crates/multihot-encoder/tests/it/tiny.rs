@@ -67,6 +67,25 @@ pub fn merge(config: &mut Value, changes: Value) {
         .extend(changes);
 }
 
+/// Types of a row's tokens as of a pair of texts: the second half is 1, where the encoder has types.
+pub fn types(config: &ModelConfig, row: &[u32]) -> Vec<u8> {
+    match config.type_vocab_size {
+        0 | 1 => Vec::new(),
+        _ => (0..row.len())
+            .map(|i| u8::from(2 * i >= row.len()))
+            .collect(),
+    }
+}
+
+/// A batch of pairs of texts.
+pub fn batch_of_pairs(config: &ModelConfig, rows: &[&[u32]]) -> TokenBatch {
+    let mut batch = TokenBatch::new();
+    for row in rows {
+        batch.push_typed(row, &types(config, row));
+    }
+    batch
+}
+
 /// Values with which nothing is near zero, in the flat order of the parameters.
 pub fn values(config: &ModelConfig, pooling: Pooling) -> Vec<f32> {
     let specs = parameters(config, pooling, N_LABELS);

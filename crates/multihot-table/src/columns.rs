@@ -65,7 +65,8 @@ impl<'a> Columns<'a> {
         if name == options.text_column() || name == options.id_column() {
             return false;
         }
-        if options.group.as_deref() == Some(name) {
+        let roles = [&options.pair, &options.group];
+        if roles.into_iter().flatten().any(|column| column == name) {
             return false;
         }
         match &options.labels {

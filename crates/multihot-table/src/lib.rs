@@ -31,5 +31,5 @@ pub use rows::{Record, TextRow, TextRows, open};
 pub use scored::{ScoredRows, read_scored, write_scored};
 pub use source::{Format, ReadOptions, Source};
 pub use table::{LabelledRow, Scan, Table, read, scan};
-pub use write::{Prediction, PredictionColumns, PredictionWriter};
+pub use write::{DecidingWindow, Prediction, PredictionColumns, PredictionWriter, TextWindows};
 pub use written::{Written, read_written};

@@ -48,6 +48,7 @@ pub(crate) fn stream(source: &Source, options: &ReadOptions) -> Result<TextRows,
         format: Format::Csv,
         columns: Vec::new(),
         text_column: options.text_column().into(),
+        pair_column: options.pair.clone(),
         id_column: options.id_column().to_owned(),
         cell_of: CellOf::default(),
         records,
@@ -73,12 +74,19 @@ fn refuse_two_roles(options: &ReadOptions) -> Result<(), TableError> {
     if text == id {
         return clash(text, "the text", "the id");
     }
+    match options.pair.as_deref() {
+        Some(pair) if pair == text => return clash(pair, "the text", "the second text"),
+        Some(pair) if pair == id => return clash(pair, "the second text", "the id"),
+        _ => {}
+    }
     let mut seen = HashSet::new();
     for label in labels {
         if label == text {
             return clash(label, "the text", "a label");
         } else if label == id {
             return clash(label, "the id", "a label");
+        } else if Some(label) == options.pair.as_ref() {
+            return clash(label, "the second text", "a label");
         } else if options.ignore.contains(label) {
             return clash(label, "a label", "ignored");
         } else if Some(label) == options.group.as_ref() {
@@ -130,6 +138,8 @@ pub struct TextRow {
     pub id: Value,
     /// The text; empty where the cell is blank or null.
     pub text: String,
+    /// The second text, where a column of them was asked for.
+    pub pair: Option<String>,
     /// The row as it was read.
     pub record: Record,
 }
@@ -177,6 +187,7 @@ pub struct TextRows {
     format: Format,
     columns: Vec<String>,
     text_column: Arc<str>,
+    pair_column: Option<String>,
     id_column: String,
     cell_of: CellOf,
     records: Records,
@@ -185,10 +196,11 @@ pub struct TextRows {
     ended: bool,
 }
 
-/// Where a CSV has its text and its id.
+/// Where a CSV has its text, its second text and its id.
 #[derive(Default)]
 struct CellOf {
     text: usize,
+    pair: Option<usize>,
     id: Option<usize>,
 }
 
@@ -216,6 +228,11 @@ impl TextRows {
     /// The column the texts come from.
     pub fn text_column(&self) -> &str {
         &self.text_column
+    }
+
+    /// The column the second texts come from, where there is one.
+    pub fn pair_column(&self) -> Option<&str> {
+        self.pair_column.as_deref()
     }
 
     /// The column the ids come from, where there is one.
@@ -255,21 +272,21 @@ impl TextRows {
 
     fn cells_of_header(&self) -> Result<CellOf, TableError> {
         let place = |name: &str| self.columns.iter().position(|column| column == name);
-        match place(&self.text_column) {
-            Some(text) => Ok(CellOf {
-                text,
-                id: place(&self.id_column),
-            }),
-            None => Err(self.no_text(1, self.columns.clone())),
-        }
+        let text_at =
+            |name: &str| place(name).ok_or_else(|| self.no_text(1, name, self.columns.clone()));
+        Ok(CellOf {
+            text: text_at(&self.text_column)?,
+            pair: self.pair_column.as_deref().map(text_at).transpose()?,
+            id: place(&self.id_column),
+        })
     }
 
-    fn no_text(&self, line: u64, columns: Vec<String>) -> TableError {
+    fn no_text(&self, line: u64, column: &str, columns: Vec<String>) -> TableError {
         let source_name = self.source_name.clone();
         TableError::NoText {
             source_name,
             line,
-            text: self.text_column.to_string(),
+            text: column.to_owned(),
             columns,
         }
     }
@@ -297,7 +314,7 @@ impl TextRows {
                     let object = lines.object(&text, true)?;
                     return self.row_of_object(line, object).map(Some);
                 }
-                Ok(Some(self.row_of_text(line, text)))
+                self.row_of_text(line, text).map(Some)
             }
         }
     }
@@ -308,16 +325,20 @@ impl TextRows {
             .id
             .map_or(self.n_read.into(), |id| record[id].into());
         let text = record[self.cell_of.text].to_owned();
+        let pair = self.cell_of.pair.map(|pair| record[pair].to_owned());
         TextRow {
             line,
             id,
             text,
+            pair,
             record: Record(Fields::Csv(record)),
         }
     }
 
     fn row_of_object(&self, line: u64, object: Object) -> Result<TextRow, TableError> {
-        let text = self.text_of_object(line, &object)?;
+        let text = self.text_of_object(line, &object, &self.text_column)?;
+        let pair = self.pair_column.as_deref();
+        let pair = pair.map(|column| self.text_of_object(line, &object, column));
         let id = match object.get(&self.id_column) {
             Some(id) => self.parse(line, id)?,
             None => self.n_read.into(),
@@ -327,13 +348,19 @@ impl TextRows {
             line,
             id,
             text,
+            pair: pair.transpose()?,
             record: Record(Fields::Object { object, id_column }),
         })
     }
 
-    fn text_of_object(&self, line: u64, object: &Object) -> Result<String, TableError> {
-        let Some(raw) = object.get(&self.text_column) else {
-            return Err(self.no_text(line, object.keys()));
+    fn text_of_object(
+        &self,
+        line: u64,
+        object: &Object,
+        column: &str,
+    ) -> Result<String, TableError> {
+        let Some(raw) = object.get(column) else {
+            return Err(self.no_text(line, column, object.keys()));
         };
         match self.parse(line, raw)? {
             Value::String(text) => Ok(text),
@@ -341,7 +368,7 @@ impl TextRows {
             other => Err(TableError::TextNotAString {
                 source_name: self.source_name.clone(),
                 line,
-                text: self.text_column.to_string(),
+                text: column.to_owned(),
                 found: other.to_string(),
             }),
         }
@@ -356,16 +383,21 @@ impl TextRows {
         })
     }
 
-    fn row_of_text(&self, line: u64, text: String) -> TextRow {
+    /// A line that is a text has no second one.
+    fn row_of_text(&self, line: u64, text: String) -> Result<TextRow, TableError> {
+        if let Some(pair) = &self.pair_column {
+            return Err(self.no_text(line, pair, vec![self.text_column.to_string()]));
+        }
         let record = Record(Fields::Text {
             column: self.text_column.clone(),
         });
-        TextRow {
+        Ok(TextRow {
             line,
             id: self.n_read.into(),
             text,
+            pair: None,
             record,
-        }
+        })
     }
 }
 
@@ -411,6 +443,7 @@ mod tests {
             format: Format::Csv,
             columns: Vec::new(),
             text_column: "text".into(),
+            pair_column: None,
             id_column: "id".into(),
             cell_of: CellOf::default(),
             records: Records::Lines(lines, Layout::ObjectsAndLines),
@@ -696,10 +729,18 @@ mod tests {
                 vec![],
                 "column `a` cannot be a label and another label",
             ),
+            (
+                "t",
+                "i",
+                vec!["p"],
+                vec![],
+                "column `p` cannot be the second text and a label",
+            ),
         ];
         for (text, id, labels, ignore, expected) in cases {
             let options = ReadOptions {
                 text: Some(text.into()),
+                pair: Some("p".into()),
                 id: Some(id.into()),
                 labels: Some(labels.into_iter().map(str::to_owned).collect()),
                 ignore: ignore.into_iter().map(str::to_owned).collect(),

@@ -97,6 +97,8 @@ impl fmt::Display for Format {
 pub struct ReadOptions {
     /// The text column, `text` unless given.
     pub text: Option<String>,
+    /// The column of the second text, where each row is a pair of texts.
+    pub pair: Option<String>,
     /// The id column, `id` where there is one unless given.
     pub id: Option<String>,
     /// Exactly these labels, in this order; without them they are found by their cells.

@@ -20,6 +20,8 @@ pub struct Table {
     pub format: Format,
     /// The column the texts come from.
     pub text_column: String,
+    /// The column the second texts come from, where there is one.
+    pub pair_column: Option<String>,
     /// The column the ids come from, where there is one.
     pub id_column: Option<String>,
     /// The label columns, in the order of [`LabelledRow::cells`].
@@ -39,6 +41,8 @@ pub struct LabelledRow {
     pub id: Value,
     /// The text; empty where the cell is blank or null.
     pub text: String,
+    /// The second text, where a column of them was asked for.
+    pub pair: Option<String>,
     /// One cell a label.
     pub cells: Vec<Cell>,
     /// What stands in the column of groups; `None` without such a column, and where it is blank.
@@ -54,6 +58,8 @@ pub struct Scan {
     pub format: Format,
     /// The column the texts come from.
     pub text_column: String,
+    /// The column the second texts come from, where there is one.
+    pub pair_column: Option<String>,
     /// The column the ids come from, where there is one.
     pub id_column: Option<String>,
     /// The label columns; none where no column holds yes/no words.
@@ -78,6 +84,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError>
             group: group.as_ref().and_then(|column| column.of(&row)),
             id: row.id,
             text: row.text,
+            pair: row.pair,
             cells: Vec::new(),
         });
     };
@@ -92,6 +99,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError>
         source: scan.source,
         format: scan.format,
         text_column: scan.text_column,
+        pair_column: scan.pair_column,
         id_column: scan.id_column,
         labels: scan.labels,
         carried: scan.carried,
@@ -141,8 +149,11 @@ fn go_through(
         .find(|name| *name == options.id_column())
         .cloned();
     let text_column = texts.text_column().to_owned();
+    let pair_column = texts.pair_column().map(str::to_owned);
     let is_carried = |name: &String| {
-        *name != text_column && Some(name) != id_column.as_ref() && !labels.contains(name)
+        let has_role =
+            *name == text_column || [&pair_column, &id_column].contains(&&Some(name.clone()));
+        !has_role && !labels.contains(name)
     };
     let carried = names.iter().filter(|name| is_carried(name)).cloned();
     let scan = Scan {
@@ -150,6 +161,7 @@ fn go_through(
         format: texts.format(),
         carried: carried.collect(),
         text_column,
+        pair_column,
         id_column,
         labels,
         rows,
@@ -203,6 +215,9 @@ impl Table {
             self.rows.len(),
             self.text_column
         );
+        if let Some(pair) = &self.pair_column {
+            write!(lines, ", second text in `{pair}`").expect("a string takes everything");
+        }
         match &self.id_column {
             Some(id) => write!(lines, ", id in `{id}`"),
             None => write!(lines, ", ids are row numbers"),
@@ -531,6 +546,57 @@ mod tests {
             "t.csv: no column `auhtor`; there are `text`, `author`, `a`"
         );
         assert_eq!(hint, "did you mean `author`?");
+    }
+
+    #[test]
+    fn a_column_of_second_texts_is_no_label() {
+        let with_pair = |pair: &str| ReadOptions {
+            pair: Some(pair.to_owned()),
+            ..options()
+        };
+        let cases = [
+            ("csv", "t.csv", "text,a,reply\nx,1,0\ny,0,\n"),
+            (
+                "jsonl",
+                "t.jsonl",
+                "{\"text\":\"x\",\"a\":1,\"reply\":\"0\"}\n{\"text\":\"y\",\"a\":0,\"reply\":null}\n",
+            ),
+        ];
+        for (name, file, content) in cases {
+            let table = table(file, content, &with_pair("reply")).unwrap();
+            assert_eq!(
+                (&table.labels[..], table.carried.len()),
+                (&["a".to_owned()][..], 0)
+            );
+            let pairs: Vec<_> = table.rows.iter().map(|row| row.pair.as_deref()).collect();
+            assert_eq!(pairs, [Some("0"), Some("")], "{name}");
+            let detection = table.detection();
+            assert!(
+                detection.contains("text in `text`, second text in `reply`"),
+                "{detection}"
+            );
+        }
+        let wrong = [
+            (
+                "text",
+                "column `text` cannot be the text and the second text",
+            ),
+            ("id", "column `id` cannot be the second text and the id"),
+            (
+                "rely",
+                "t.csv:1: no column `rely`; there are `text`, `a`, `reply`",
+            ),
+        ];
+        for (pair, message) in wrong {
+            let found = table("t.csv", "text,a,reply\nx,1,0\n", &with_pair(pair));
+            assert_eq!(found.unwrap_err().0, message);
+        }
+        let lone = "{\"text\":\"x\",\"a\":1}\n";
+        let (message, _) = table("t.jsonl", lone, &with_pair("reply")).unwrap_err();
+        assert_eq!(
+            message,
+            "t.jsonl:1: no column `reply`; there are `text`, `a`"
+        );
     }
 
     #[test]

@@ -27,6 +27,26 @@ pub struct Prediction<'a> {
     pub labels: &'a [bool],
     /// Whether the answer is neither yes nor no.
     pub unsure: &'a [bool],
+    /// Where in the text the answers come from, for a writer made with that.
+    pub windows: Option<&'a TextWindows>,
+}
+
+/// The windows of a text, and for each label the one that says yes loudest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextWindows {
+    /// Windows of the text, at least one.
+    pub count: usize,
+    /// One a label.
+    pub deciding: Vec<DecidingWindow>,
+}
+
+/// The window of a text with a label's highest score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DecidingWindow {
+    /// Which one it is, from 1.
+    pub window: usize,
+    /// The characters of the text that it shows: from the first one, counted from 0, up to this one.
+    pub characters: [usize; 2],
 }
 
 /// What is written of each row besides probabilities and yes answers.
@@ -40,14 +60,17 @@ pub struct PredictionColumns {
     pub unsure: bool,
     /// Whether the probabilities are calibrated, which JSON lines say.
     pub calibrated: bool,
+    /// The windows of each text.
+    pub windows: bool,
 }
 
 /// Writes predictions as CSV or as JSON lines.
 ///
 /// CSV repeats the input's columns and adds `probability_<label>`, where asked
 /// `raw_probability_<label>` and `logit_<label>`, `labels`, a JSON list, and where asked such a
-/// list `unsure`. JSON lines hold id, probabilities, raw probabilities and logits where asked,
-/// labels, unsure, and whether the probabilities are calibrated.
+/// list `unsure` and the JSON object `windows`. JSON lines hold id, probabilities, raw probabilities
+/// and logits where asked, labels, unsure, whether the probabilities are calibrated, and windows
+/// where asked: `{"count": 5, "deciding": {"<label>": {"window": 3, "characters": [768, 1800]}}}`.
 /// Numbers are the shortest that read back as the same `f32`.
 pub struct PredictionWriter<W: Write> {
     out: Out<W>,
@@ -107,6 +130,9 @@ impl<W: Write> PredictionWriter<W> {
         if self.wanted.unsure {
             added.push("unsure".to_owned());
         }
+        if self.wanted.windows {
+            added.push("windows".to_owned());
+        }
         if let Some(column) = self.columns.iter().find(|column| added.contains(column)) {
             return Err(TableError::Collision {
                 column: column.clone(),
@@ -133,6 +159,10 @@ impl<W: Write> PredictionWriter<W> {
                 if self.wanted.unsure {
                     record.push_field(json(&names(&self.labels, prediction.unsure)).as_bytes());
                 }
+                if let Some(windows) = prediction.windows {
+                    let windows = Windows::new(&self.labels, windows);
+                    record.push_field(json(&windows).as_bytes());
+                }
                 out.write_byte_record(&record).map_err(not_written)
             }
             Out::Jsonl(out) => {
@@ -148,6 +178,8 @@ impl<W: Write> PredictionWriter<W> {
                     labels: names(&self.labels, prediction.labels),
                     unsure: names(&self.labels, prediction.unsure),
                     calibrated: self.wanted.calibrated,
+                    windows: (prediction.windows)
+                        .map(|windows| Windows::new(&self.labels, windows)),
                 });
                 line.push('\n');
                 out.write_all(line.as_bytes()).map_err(TableError::Write)
@@ -172,12 +204,20 @@ impl<W: Write> PredictionWriter<W> {
         );
         assert_eq!(prediction.labels.len(), n_labels, "one decision a label");
         assert_eq!(prediction.unsure.len(), n_labels, "one decision a label");
+        let windows = self.wanted.windows.then(|| {
+            let windows = prediction
+                .windows
+                .expect("a writer is given the windows it was made for");
+            assert_eq!(windows.deciding.len(), n_labels, "one window a label");
+            windows
+        });
         Prediction {
             raw_probabilities: optional(
                 self.wanted.raw_probabilities,
                 prediction.raw_probabilities,
             ),
             logits: optional(self.wanted.logits, prediction.logits),
+            windows,
             ..*prediction
         }
     }
@@ -261,6 +301,26 @@ struct Line<'a> {
     labels: Vec<&'a str>,
     unsure: Vec<&'a str>,
     calibrated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    windows: Option<Windows<'a>>,
+}
+
+#[derive(Serialize)]
+struct Windows<'a> {
+    count: usize,
+    deciding: Scores<'a, DecidingWindow>,
+}
+
+impl<'a> Windows<'a> {
+    fn new(labels: &'a [String], windows: &'a TextWindows) -> Self {
+        Self {
+            count: windows.count,
+            deciding: Scores {
+                labels,
+                values: &windows.deciding,
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -270,12 +330,13 @@ enum Id<'a> {
     Value(&'a Value),
 }
 
-struct Scores<'a> {
+/// A value for each label, by name.
+struct Scores<'a, T = f32> {
     labels: &'a [String],
-    values: &'a [f32],
+    values: &'a [T],
 }
 
-impl Serialize for Scores<'_> {
+impl<T: Serialize> Serialize for Scores<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.labels.iter().zip(self.values))
     }
@@ -317,12 +378,14 @@ mod tests {
         logits: false,
         unsure: false,
         calibrated: false,
+        windows: false,
     };
     const EVERYTHING: PredictionColumns = PredictionColumns {
         raw_probabilities: true,
         logits: true,
         unsure: true,
         calibrated: true,
+        windows: true,
     };
 
     /// Predictions of 0.5 and 1e-7, of which the first label holds and the second is unsure, for
@@ -339,12 +402,19 @@ mod tests {
         let labels = LABELS.map(str::to_owned);
         let mut writer =
             PredictionWriter::new(Vec::new(), format, &labels, rows.columns(), wanted).unwrap();
+        let deciding = [(2, [40, 90]), (1, [0, 45])];
+        let deciding = deciding.map(|(window, characters)| DecidingWindow { window, characters });
+        let windows = TextWindows {
+            count: 3,
+            deciding: deciding.to_vec(),
+        };
         let prediction = Prediction {
             probabilities: &[0.5, 1e-7],
             raw_probabilities: Some(&[0.25, 0.0]),
             logits: Some(&[0.0, -16.1]),
             labels: &[true, false],
             unsure: &[false, true],
+            windows: Some(&windows),
         };
         for row in rows {
             writer.write(&row.unwrap(), &prediction).unwrap();
@@ -371,15 +441,19 @@ mod tests {
         let csv = predicted("t.csv", "text\nx\n", Format::Csv, EVERYTHING);
         let expected = concat!(
             "text,probability_sports,\"probability_a \"\"b\"\"\",raw_probability_sports,",
-            "\"raw_probability_a \"\"b\"\"\",logit_sports,\"logit_a \"\"b\"\"\",labels,unsure\n",
-            "x,0.5,1e-7,0.25,0.0,0.0,-16.1,\"[\"\"sports\"\"]\",\"[\"\"a \\\"\"b\\\"\"\"\"]\"\n",
+            "\"raw_probability_a \"\"b\"\"\",logit_sports,\"logit_a \"\"b\"\"\",labels,unsure,windows\n",
+            "x,0.5,1e-7,0.25,0.0,0.0,-16.1,\"[\"\"sports\"\"]\",\"[\"\"a \\\"\"b\\\"\"\"\"]\",",
+            "\"{\"\"count\"\":3,\"\"deciding\"\":{\"\"sports\"\":{\"\"window\"\":2,\"\"characters\"\":[40,90]},",
+            "\"\"a \\\"\"b\\\"\"\"\":{\"\"window\"\":1,\"\"characters\"\":[0,45]}}}\"\n",
         );
         assert_eq!(csv, expected);
         let expected = concat!(
             r#"{"id":1,"probabilities":{"sports":0.5,"a \"b\"":1e-7},"#,
             r#""raw_probabilities":{"sports":0.25,"a \"b\"":0.0},"#,
             r#""logits":{"sports":0.0,"a \"b\"":-16.1},"labels":["sports"],"#,
-            r#""unsure":["a \"b\""],"calibrated":true}"#,
+            r#""unsure":["a \"b\""],"calibrated":true,"#,
+            r#""windows":{"count":3,"deciding":{"sports":{"window":2,"characters":[40,90]},"#,
+            r#""a \"b\"":{"window":1,"characters":[0,45]}}}}"#,
             "\n"
         );
         let jsonl = predicted("t.csv", "text\nx\n", Format::Jsonl, EVERYTHING);
@@ -387,7 +461,9 @@ mod tests {
         let jsonl = predicted("t.csv", "text\nx\n", Format::Jsonl, NOTHING_MORE);
         assert!(jsonl.ends_with("\"calibrated\":false}\n"), "{jsonl}");
         assert!(
-            !jsonl.contains("logits") && !jsonl.contains("raw"),
+            ["logits", "raw", "windows"]
+                .iter()
+                .all(|name| !jsonl.contains(name)),
             "{jsonl}"
         );
     }
@@ -461,7 +537,12 @@ mod tests {
         };
         assert!(!new("probability_sports", Format::Csv, NOTHING_MORE));
         assert!(!new("labels", Format::Csv, NOTHING_MORE));
-        for column in ["logit_sports", "raw_probability_sports", "unsure"] {
+        for column in [
+            "logit_sports",
+            "raw_probability_sports",
+            "unsure",
+            "windows",
+        ] {
             assert!(!new(column, Format::Csv, EVERYTHING), "{column}");
             assert!(new(column, Format::Csv, NOTHING_MORE), "{column}");
         }
@@ -486,6 +567,7 @@ mod tests {
                 line: 1,
                 id: Value::Null,
                 text: String::new(),
+                pair: None,
                 record: crate::Record(Fields::Csv(csv::StringRecord::new())),
             };
             let prediction = Prediction {
@@ -494,6 +576,7 @@ mod tests {
                 logits: None,
                 labels: &[],
                 unsure: &[],
+                windows: None,
             };
             let written = writer.write(&row, &prediction);
             let ended = written.and_then(|()| writer.finish().map(|_| ()));

@@ -190,6 +190,7 @@ mod tests {
                 logits: None,
                 labels: &[i == 0, false],
                 unsure: &[false, i == 2],
+                windows: None,
             };
             writer.write(&row.unwrap(), &prediction).unwrap();
         }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use multihot::{Bootstrap, Family, Format, Freeze, Pooling, ReadOptions, Schedule};
 use multihot::{PredictPrecision, TrainPrecision};
+use multihot::{Truncation, WindowOptions, WindowPooling};
 
 pub use bench::BenchArgs;
 pub use decisions::{DecisionArgs, ThresholdArgs, TuneArgs};
@@ -117,9 +118,8 @@ pub struct TrainArgs {
     /// Batches whose gradients are added up before each update
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Training")]
     pub accumulation: usize,
-    /// Longest row in tokens, special ones included [default: what the encoder reads]
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub max_length: Option<usize>,
+    #[command(flatten)]
+    pub long_texts: LongTextArgs,
     /// How a row's tokens become one vector [default: as the model whose training goes on, else cls]
     #[arg(long, value_enum, help_heading = "Training")]
     pub pooling: Option<PoolingArg>,
@@ -172,6 +172,52 @@ pub struct TrainArgs {
     /// Fit no linear model to the same rows for comparison
     #[arg(long)]
     pub no_baseline: bool,
+}
+
+/// What is read of a text, and of a long one.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Long texts")]
+pub struct LongTextArgs {
+    /// Longest row in tokens, special ones included [default: what the encoder reads]
+    #[arg(long, value_name = "N", conflicts_with = "windows")]
+    pub max_length: Option<usize>,
+    /// What of a longer text is kept
+    #[arg(long, value_enum, value_name = "SIDE", default_value_t = TruncateArg::Right, conflicts_with = "windows")]
+    pub truncate: TruncateArg,
+    /// Cut nothing: read a longer text in overlapping windows of SIZE tokens, special ones included,
+    /// one every STRIDE tokens [default stride: three quarters of SIZE]
+    #[arg(long, value_name = "SIZE[:STRIDE]", value_parser = window_size)]
+    pub windows: Option<WindowSize>,
+    /// How the logits of a text's windows become its own
+    #[arg(long, value_enum, value_name = "POOLING", default_value_t = WindowPoolingArg::Max, requires = "windows")]
+    pub window_pooling: WindowPoolingArg,
+}
+
+/// Tokens of a window, and from the start of one to that of the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowSize {
+    pub size: usize,
+    pub stride: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TruncateArg {
+    /// The beginning; the end is cut off
+    Right,
+    /// The end; the beginning is cut off
+    Left,
+    /// A quarter of the row from the beginning, the rest from the end
+    Middle,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum WindowPoolingArg {
+    /// The largest: yes where one window says so
+    Max,
+    /// Their mean
+    Mean,
+    /// The logarithm of the mean of their odds, between the two
+    LogSumExp,
 }
 
 /// What a cell costs in training.
@@ -352,12 +398,15 @@ pub struct ReadArgs {
     pub ignore: Vec<String>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Table")]
 pub struct ColumnArgs {
     /// Column that holds the texts [default: text]
     #[arg(long, value_name = "COLUMN")]
     pub text: Option<String>,
+    /// Column that holds a second text: each row is a pair, read as the tokenizer writes pairs
+    #[arg(long, value_name = "COLUMN")]
+    pub text_pair: Option<String>,
     /// Column that holds the ids [default: id, where there is one]
     #[arg(long, value_name = "COLUMN")]
     pub id: Option<String>,
@@ -457,6 +506,41 @@ impl From<PoolingArg> for Pooling {
     }
 }
 
+impl From<TruncateArg> for Truncation {
+    fn from(side: TruncateArg) -> Self {
+        match side {
+            TruncateArg::Right => Truncation::Right,
+            TruncateArg::Left => Truncation::Left,
+            TruncateArg::Middle => Truncation::Middle,
+        }
+    }
+}
+
+impl From<WindowPoolingArg> for WindowPooling {
+    fn from(pooling: WindowPoolingArg) -> Self {
+        match pooling {
+            WindowPoolingArg::Max => WindowPooling::Max,
+            WindowPoolingArg::Mean => WindowPooling::Mean,
+            WindowPoolingArg::LogSumExp => WindowPooling::LogSumExp,
+        }
+    }
+}
+
+impl LongTextArgs {
+    /// Longest row in tokens, or the size of a window.
+    pub fn max_length(&self) -> Option<usize> {
+        self.windows.map(|windows| windows.size).or(self.max_length)
+    }
+
+    /// The library's options.
+    pub fn windows(&self) -> Option<WindowOptions> {
+        self.windows.map(|windows| WindowOptions {
+            stride: windows.stride,
+            pooling: self.window_pooling.into(),
+        })
+    }
+}
+
 impl From<ScheduleArg> for Schedule {
     fn from(schedule: ScheduleArg) -> Self {
         match schedule {
@@ -512,6 +596,7 @@ impl ColumnArgs {
     pub fn options(&self) -> ReadOptions {
         ReadOptions {
             text: self.text.clone(),
+            pair: self.text_pair.clone(),
             id: self.id.clone(),
             format: self.input_format.map(Format::from),
             ..ReadOptions::default()
@@ -549,6 +634,21 @@ fn freeze(text: &str) -> Result<Freeze, String> {
             .map(Freeze::Layers)
             .map_err(|_| "expected `embeddings`, a number of layers, or `encoder`".into()),
     }
+}
+
+fn window_size(text: &str) -> Result<WindowSize, String> {
+    let (size, stride) = match text.split_once(':') {
+        Some((size, stride)) => (size, Some(stride)),
+        None => (text, None),
+    };
+    let tokens = |text: &str| {
+        let tokens = text.parse().ok().filter(|&tokens| tokens > 0);
+        tokens.ok_or("expected a number of tokens, such as `256`, or two, such as `256:192`")
+    };
+    Ok(WindowSize {
+        size: tokens(size)?,
+        stride: stride.map(tokens).transpose()?,
+    })
 }
 
 /// 0, or as many replicates as percentiles can be taken of.

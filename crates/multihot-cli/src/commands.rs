@@ -74,34 +74,62 @@ fn cpu_with(threads: Option<usize>) -> Result<Arc<Cpu>> {
     )))
 }
 
-/// Loads the model at `path` to answer in `precision`.
-fn load(path: &Path, precision: PredictPrecision, machine: &MachineArgs) -> Result<Classifier> {
+/// Loads the model at `path` to answer in `precision`, and reads pairs where `columns` names a
+/// second text.
+fn load(
+    path: &Path,
+    precision: PredictPrecision,
+    columns: &ColumnArgs,
+    machine: &MachineArgs,
+) -> Result<Classifier> {
     let cpu = cpu(machine)?;
     let options = LoadOptions {
         family: machine.family,
         precision,
     };
     let isa = cpu.isa();
-    let classifier = Classifier::load(path, options, cpu)?;
+    let mut classifier = Classifier::load(path, options, cpu)?;
+    if columns.text_pair.is_some() {
+        classifier.read_pairs();
+    }
     if let Some(note) = precision_note(classifier.precision(), isa) {
         say(format_args!("note: {note}"));
     }
     Ok(classifier)
 }
 
+/// What to read of a table: `columns`, and for those that it does not name the ones that the model
+/// was trained on.
+fn read_options(columns: &ColumnArgs, classifier: &Classifier) -> ReadOptions {
+    let options = columns.options();
+    let trained_on = |column: Option<&str>| column.map(str::to_owned);
+    ReadOptions {
+        text: (options.text).or_else(|| trained_on(classifier.text_column())),
+        pair: (options.pair).or_else(|| trained_on(classifier.pair_column())),
+        ..options
+    }
+}
+
 /// The table called `name`, read for the labels of the model.
 fn labelled_table(name: &str, columns: &ColumnArgs, classifier: &Classifier) -> Result<Table> {
-    let mut options = columns.options();
-    options.text = options
-        .text
-        .or_else(|| classifier.text_column().map(str::to_owned));
     let options = ReadOptions {
         labels: Some(classifier.labels().to_vec()),
-        ..options
+        ..read_options(columns, classifier)
     };
     let table = multihot::read(&Source::from(name), &options)?;
     say(table.detection());
     Ok(table)
+}
+
+/// Says how many of `rows` texts were cut, where any was.
+fn say_truncated(truncated: usize, rows: usize, classifier: &Classifier) {
+    if truncated > 0 {
+        say(format_args!(
+            "warning: {truncated} of {rows} texts are longer than {} tokens and {}",
+            classifier.max_length(),
+            classifier.reading().loss_of_long_texts()
+        ));
+    }
 }
 
 /// `scoring` and the most memory held so far, as a line on screen.

@@ -248,7 +248,7 @@ impl TableError {
                 Some("rows that answer a label alike are no group: take another column".into())
             }
             Self::TwoRoles { .. } => {
-                Some("`--text`, `--id`, `--labels` and `--ignore` each take their own columns".into())
+                Some("`--text`, `--text-pair`, `--id`, `--labels` and `--ignore` each take their own columns".into())
             }
             Self::NoLabels { .. } => Some(format!(
                 "a label's cells hold yes/no words ({WORDS}) or nothing; name such columns with `--labels a,b`"

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use multihot_checkpoint::{Family, ModelFolder};
 use multihot_kernels::{Cpu, Isa};
+use multihot_tokenizer::Text;
 use serde::Serialize;
 
 use crate::classifier::tokenizer;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::rows::TokenRows;
 use crate::stored::Stored;
 use crate::train::{Observer, OptionsError};
+use crate::windows::Reading;
 
 mod breakdown;
 mod machine;
@@ -44,7 +46,7 @@ pub struct BenchJob<'a> {
     /// Stands in for a `model_type` that config.json lacks.
     pub family: Option<Family>,
     /// Texts of a table, at most [`MOST_ROWS`], to measure real rows too.
-    pub texts: Option<&'a [String]>,
+    pub texts: Option<&'a [Text<'a>]>,
     /// The choices.
     pub options: &'a BenchOptions,
     /// Threads and instruction set.
@@ -268,13 +270,12 @@ pub fn bench(job: &BenchJob<'_>, observer: &mut dyn Observer) -> Result<BenchRep
     Ok(report)
 }
 
-/// Token ids of `texts`, each cut to what the model reads.
-fn encode(cpu: &Cpu, folder: &ModelFolder, texts: &[String]) -> Result<Vec<Vec<u32>>, Error> {
-    let max_length = Stored::read(folder)?.map(|stored| stored.max_length);
-    let max_length = max_length.unwrap_or(folder.config().usable_length());
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let rows = TokenRows::encode(cpu, &tokenizer(folder)?, &texts, max_length)?;
-    Ok(rows.ids().map(<[u32]>::to_vec).collect())
+/// Token ids of `texts`, in rows as the model reads them.
+fn encode(cpu: &Cpu, folder: &ModelFolder, texts: &[Text<'_>]) -> Result<Vec<Vec<u32>>, Error> {
+    let reading = Stored::read(folder)?.map(|stored| stored.reading);
+    let reading = reading.unwrap_or(Reading::cut(folder.config().usable_length()));
+    let rows = TokenRows::encode(cpu, &tokenizer(folder)?, texts, reading.fit())?;
+    Ok(rows.windows().map(|window| window.ids.clone()).collect())
 }
 
 /// How long runs of one piece of work took.

@@ -9,20 +9,21 @@ use std::time::{Duration, Instant};
 use multihot_checkpoint::{Family, ModelFolder, Pooling};
 use multihot_encoder::{Encoder, Purpose};
 use multihot_kernels::Cpu;
-use multihot_table::{Cell, Table};
-use multihot_tokenizer::{FolderFacts, Tokenizer};
+use multihot_table::{Cell, Table, TextWindows};
+use multihot_tokenizer::{FolderFacts, Text, Tokenizer};
 
 use crate::baseline::{BaselineReport, BaselineRows};
 use crate::decisions::{Decisions, TuneOptions, Tuning, tune};
 use crate::error::Error;
 use crate::metrics::{Bootstrap, Evaluation, Judged, evaluate_with};
 use crate::precision::{Precision, PredictPrecision, precision_note};
-use crate::rows::TokenRows;
+use crate::rows::{self, TokenRows, as_strs, wholes};
 use crate::scores::{Logits, Probabilities};
 use crate::speed::Scoring;
 use crate::split::{Rows, hold_out_dev};
 use crate::stored::{self, Answers};
 use crate::train::Distortion;
+use crate::windows::{Reading, deciding};
 
 /// A probability from here on is a yes, where a label has no threshold of its own.
 pub const THRESHOLD: f32 = 0.5;
@@ -33,7 +34,9 @@ pub struct Classifier {
     tokenizer: Tokenizer,
     labels: Vec<String>,
     text_column: Option<String>,
-    max_length: usize,
+    pair_column: Option<String>,
+    reads_pairs: bool,
+    reading: Reading,
     decisions: Decisions,
     distortion: Distortion,
     notes: Vec<String>,
@@ -56,8 +59,10 @@ pub struct Scores {
     pub calibrated: Logits,
     /// Sigmoids of the calibrated logits: the chances that thresholds are for.
     pub probabilities: Probabilities,
-    /// Rows that were cut to the longest length the model reads.
+    /// Texts that were cut to the longest length the model reads.
     pub truncated: usize,
+    /// For each text its windows and which of them decided; empty for a model without windows.
+    pub windows: Vec<TextWindows>,
     /// How long that took.
     pub scoring: Scoring,
 }
@@ -103,7 +108,9 @@ impl Classifier {
                 .unwrap_or_else(|| Decisions::fixed(&answers.labels, THRESHOLD)),
             labels: answers.labels,
             text_column: answers.text_column,
-            max_length: answers.max_length,
+            reads_pairs: answers.pair_column.is_some(),
+            pair_column: answers.pair_column,
+            reading: answers.reading,
             distortion: answers.distortion,
             notes,
         })
@@ -119,9 +126,24 @@ impl Classifier {
         self.text_column.as_deref()
     }
 
+    /// The column that held the second texts in training, where there was one.
+    pub fn pair_column(&self) -> Option<&str> {
+        self.pair_column.as_deref()
+    }
+
+    /// Reads pairs of texts from now on, as a model that was trained on them does by itself.
+    pub fn read_pairs(&mut self) {
+        self.reads_pairs = true;
+    }
+
     /// Longest row in tokens, special ones included.
     pub fn max_length(&self) -> usize {
-        self.max_length
+        self.reading.max_length
+    }
+
+    /// How texts become rows of the encoder.
+    pub fn reading(&self) -> Reading {
+        self.reading
     }
 
     /// How a row's tokens become one vector.
@@ -161,17 +183,33 @@ impl Classifier {
     ///
     /// When the tokenizer gives an id that the encoder has no row for.
     pub fn score(&self, texts: &[&str]) -> Result<Scores, Error> {
+        let texts: Vec<Text<'_>> = texts.iter().map(|&text| text.into()).collect();
+        self.score_texts(&texts)
+    }
+
+    /// Scores texts, or pairs of texts, as [`Classifier::score`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::score`], and where the tokenizer does not say how a pair is encoded.
+    pub fn score_texts(&self, texts: &[Text<'_>]) -> Result<Scores, Error> {
         let started = Instant::now();
         let cpu = self.encoder.cpu();
-        let rows = TokenRows::encode(cpu, &self.tokenizer, texts, self.max_length)?;
-        let logits = forward(&self.encoder, &rows)?;
+        let rows = TokenRows::encode(cpu, &self.tokenizer, texts, self.reading.fit())?;
+        let windows = forward_windows(&self.encoder, &rows)?;
+        let logits = self.reading.pooling().pool(&windows, &rows.counts());
         let calibrated = self.calibrated(&logits);
+        let tokens = rows.tokens();
         Ok(Scores {
             logits,
             probabilities: calibrated.probabilities(),
             calibrated,
             truncated: rows.truncated(),
-            scoring: self.scoring(rows.tokens(), started.elapsed()),
+            windows: match self.reading.windows {
+                Some(_) => deciding(texts, rows.texts(), &windows),
+                None => Vec::new(),
+            },
+            scoring: self.scoring(tokens, started.elapsed()),
         })
     }
 
@@ -274,8 +312,10 @@ impl Classifier {
         dev: Option<&Table>,
         test: &Table,
     ) -> Result<BaselineReport, Error> {
-        let (train_texts, train_cells) = (texts(train), train.cells());
-        let (test_texts, test_cells) = (texts(test), test.cells());
+        let read = |table| wholes(&rows::texts(table, true));
+        let (train_texts, test_texts) = (read(train), read(test));
+        let dev_texts = dev.map(read).unwrap_or_default();
+        let (train_texts, train_cells) = (as_strs(&train_texts), train.cells());
         let whole = Rows {
             texts: &train_texts,
             groups: &[],
@@ -285,7 +325,7 @@ impl Classifier {
         let (learned, held_out) = match dev {
             Some(dev) => (
                 (train_texts.clone(), train_cells.clone()),
-                (texts(dev), dev.cells()),
+                (as_strs(&dev_texts), dev.cells()),
             ),
             None => {
                 let (learned, held_out) =
@@ -296,7 +336,7 @@ impl Classifier {
                 (whole.select(&learned), whole.select(&held_out))
             }
         };
-        let test = (test_texts, test_cells);
+        let test = (as_strs(&test_texts), test.cells());
         let rows = [&learned, &held_out, &test].map(|(texts, cells)| BaselineRows { texts, cells });
         let pool = self.encoder.cpu().pool();
         Ok(BaselineReport::new(
@@ -331,7 +371,13 @@ impl Classifier {
     ///
     /// As [`Classifier::score`].
     pub fn score_table(&self, table: &Table) -> Result<Scores, Error> {
-        self.score(&texts(table))
+        self.score_texts(&rows::texts(table, self.reads_pairs))
+    }
+
+    /// `text` with its second one, where the model reads pairs.
+    pub(crate) fn text<'a>(&self, text: &'a str, pair: Option<&'a str>) -> Text<'a> {
+        let pair = pair.filter(|_| self.reads_pairs);
+        Text { text, pair }
     }
 
     /// The scoring of `tokens` in `time` by this model.
@@ -340,18 +386,13 @@ impl Classifier {
     }
 }
 
-/// Logits of all `rows`, in order, without dropout.
-pub(crate) fn forward(encoder: &Encoder, rows: &TokenRows) -> Result<Logits, Error> {
+/// Logits of all windows of `rows`, in order, without dropout.
+pub(crate) fn forward_windows(encoder: &Encoder, rows: &TokenRows) -> Result<Logits, Error> {
     let mut values = Vec::new();
-    for range in rows.forward_ranges() {
-        values.extend(encoder.forward(&rows.batch(range))?);
+    for batch in rows.forward_batches() {
+        values.extend(encoder.forward(&batch)?);
     }
     Ok(Logits::new(values, encoder.n_labels()))
-}
-
-/// All texts of `table`.
-pub(crate) fn texts(table: &Table) -> Vec<&str> {
-    table.rows.iter().map(|row| row.text.as_str()).collect()
 }
 
 /// The tokenizer of `folder`.

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use multihot_checkpoint::{Family, ModelFolder};
+use multihot_tokenizer::Truncation;
 use serde::Serialize;
 
 use crate::classifier::tokenizer;
 use crate::decisions::Decisions;
 use crate::error::Error;
 use crate::stored::{Answers, Stored};
+use crate::windows::Windows;
 
 /// What a model or encoder folder holds.
 #[derive(Debug, Serialize)]
@@ -31,6 +33,14 @@ pub struct FolderReport {
     pub usable_length: usize,
     /// Longest row in tokens that the model was trained to read.
     pub max_length: Option<usize>,
+    /// What of a longer text is lost, where multihot wrote the folder.
+    pub truncation: Option<Truncation>,
+    /// The windows that a longer text becomes, where it does.
+    pub windows: Option<Windows>,
+    /// The column of texts that it was trained on, where that is known.
+    pub text_column: Option<String>,
+    /// The column of second texts, where it was trained on pairs.
+    pub pair_column: Option<String>,
     /// Names of its labels, in order; empty for an encoder.
     pub labels: Vec<String>,
     /// How its logits become answers, where that was worked out.
@@ -66,6 +76,7 @@ pub fn folder(path: &Path, family: Option<Family>) -> Result<FolderReport, Error
             None
         }
     };
+    let reading = stored.as_ref().map(|stored| stored.reading);
     let sizes = weights.names().filter_map(|name| weights.get(name));
     Ok(FolderReport {
         kind: if answers.is_some() {
@@ -82,7 +93,13 @@ pub fn folder(path: &Path, family: Option<Family>) -> Result<FolderReport, Error
             .map(|tensor| tensor.shape.iter().product::<usize>() as u64)
             .sum(),
         usable_length: config.usable_length(),
-        max_length: stored.as_ref().map(|stored| stored.max_length),
+        max_length: reading.map(|reading| reading.max_length),
+        truncation: reading.map(|reading| reading.truncation),
+        windows: reading.and_then(|reading| reading.windows),
+        text_column: stored.as_ref().map(|stored| stored.text_column.clone()),
+        pair_column: stored
+            .as_ref()
+            .and_then(|stored| stored.pair_column.clone()),
         decisions: answers
             .as_ref()
             .and_then(|answers| answers.decisions.clone()),

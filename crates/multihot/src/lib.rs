@@ -26,7 +26,8 @@
 //! ```
 //!
 //! Start reading at [`train::train`] and [`Classifier`]; a text's way from its cell to its
-//! probability is `rows.rs` (tokens), the crate `multihot-encoder` (logits), `scores.rs`.
+//! probability is `rows.rs` (tokens), the crate `multihot-encoder` (logits), `windows.rs` (where a
+//! text has several), `scores.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -50,6 +51,7 @@ pub mod split;
 mod stored;
 pub mod survey;
 pub mod train;
+pub mod windows;
 
 pub use baseline::{Baseline, BaselineReport, BaselineRows};
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
@@ -70,9 +72,10 @@ pub use metrics::{Bootstrap, Evaluation};
 pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
 pub use multihot_kernels::{Cpu, Isa, IsaError};
 pub use multihot_table::{
-    Cell, Format, ReadOptions, ScoredRows, Source, Table, TableError, TextRows, open, read,
-    read_scored,
+    Cell, DecidingWindow, Format, ReadOptions, ScoredRows, Source, Table, TableError, TextRow,
+    TextRows, TextWindows, open, read, read_scored,
 };
+pub use multihot_tokenizer::{Text, Truncation};
 pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};
 pub use predict::{PredictOptions, PredictSummary, predict};
 pub use report::{ReportInput, ReportKind, write_report};
@@ -82,5 +85,6 @@ pub use split::{SplitJob, SplitParts, SplitReport, split_table};
 pub use train::{
     BatchSize, EpochReport, Freeze, Loss, Observer, OptionsError, POSITIVE_WEIGHT_CAP,
     PositiveWeights, Schedule, Silent, StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary,
-    train,
+    WindowOptions, train,
 };
+pub use windows::{Reading, WindowPooling, Windows};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use multihot_table::{
     Format, Prediction, PredictionColumns, PredictionWriter, TableError, TextRow, TextRows,
 };
+use multihot_tokenizer::Text;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,9 +16,9 @@ use crate::error::Error;
 use crate::speed::{Scoring, peak_rss_bytes};
 
 /// Rows that are read before they are scored together.
-const WINDOW_ROWS: usize = 512;
-/// Bytes of text at which a window is full even with fewer rows.
-const WINDOW_BYTES: usize = 4 << 20;
+const PORTION_ROWS: usize = 512;
+/// Bytes of text at which a portion is full even with fewer rows.
+const PORTION_BYTES: usize = 4 << 20;
 
 /// How predictions are written.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +36,11 @@ pub struct PredictOptions {
 pub struct PredictSummary {
     /// Rows read, and rows written.
     pub rows: usize,
-    /// Rows that were cut to the longest length the model reads.
+    /// Texts that were cut to the longest length the model reads.
     pub truncated: usize,
+    /// Texts that were read in more than one window; `None` for a model without windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windowed: Option<usize>,
     /// Rows answered yes, by label.
     pub yes: Map<String, Value>,
     /// Rows answered neither yes nor no, by label.
@@ -74,6 +78,7 @@ pub fn predict<W: Write>(
             logits: options.logits,
             unsure: classifier.decisions().has_bands(),
             calibrated: classifier.decisions().is_calibrated(),
+            windows: classifier.reading().windows.is_some(),
         },
     )?;
     let n_labels = classifier.labels().len();
@@ -84,16 +89,16 @@ pub fn predict<W: Write>(
     };
     let mut rows = rows.fuse();
     loop {
-        let (window, failure) = next_window(&mut rows);
-        if !window.is_empty() {
-            answer(classifier, &window, options, &mut writer, &mut tally)?;
+        let (portion, failure) = next_portion(&mut rows);
+        if !portion.is_empty() {
+            answer(classifier, &portion, options, &mut writer, &mut tally)?;
             progress(tally.rows);
         }
         if let Some(failure) = failure {
             writer.finish()?;
             return Err(failure.into());
         }
-        if window.is_empty() {
+        if portion.is_empty() {
             break;
         }
     }
@@ -102,39 +107,41 @@ pub fn predict<W: Write>(
 }
 
 /// The next rows, and the error that ended them early.
-fn next_window(
+fn next_portion(
     rows: &mut impl Iterator<Item = Result<TextRow, TableError>>,
 ) -> (Vec<TextRow>, Option<TableError>) {
-    let (mut window, mut bytes) = (Vec::new(), 0);
-    while window.len() < WINDOW_ROWS && bytes < WINDOW_BYTES {
+    let (mut portion, mut bytes) = (Vec::new(), 0);
+    while portion.len() < PORTION_ROWS && bytes < PORTION_BYTES {
         match rows.next() {
             Some(Ok(row)) => {
                 bytes += row.text.len();
-                window.push(row);
+                portion.push(row);
             }
-            Some(Err(error)) => return (window, Some(error)),
+            Some(Err(error)) => return (portion, Some(error)),
             None => break,
         }
     }
-    (window, None)
+    (portion, None)
 }
 
-/// Scores and writes one window.
+/// Scores and writes one portion.
 fn answer<W: Write>(
     classifier: &Classifier,
-    window: &[TextRow],
+    portion: &[TextRow],
     options: PredictOptions,
     writer: &mut PredictionWriter<W>,
     tally: &mut Tally,
 ) -> Result<(), Error> {
-    let texts: Vec<&str> = window.iter().map(|row| row.text.as_str()).collect();
-    let scores = classifier.score(&texts)?;
+    let rows = portion.iter();
+    let texts = rows.map(|row| classifier.text(&row.text, row.pair.as_deref()));
+    let texts: Vec<Text<'_>> = texts.collect();
+    let scores = classifier.score_texts(&texts)?;
     let raw = options
         .raw
         .then(|| classifier.log_odds(&scores.logits).probabilities());
     let answers = classifier.decisions().answers(&scores.probabilities);
     let n_labels = classifier.labels().len();
-    for ((index, row), answers) in window.iter().enumerate().zip(answers.chunks(n_labels)) {
+    for ((index, row), answers) in portion.iter().enumerate().zip(answers.chunks(n_labels)) {
         let is = |wanted| answers.iter().map(|&answer| answer == wanted).collect();
         let (yes, unsure): (Vec<bool>, Vec<bool>) = (is(Answer::Yes), is(Answer::Unsure));
         tally.count(&yes, &unsure);
@@ -146,10 +153,12 @@ fn answer<W: Write>(
                 logits: options.logits.then(|| scores.logits.row(index)),
                 labels: &yes,
                 unsure: &unsure,
+                windows: scores.windows.get(index),
             },
         )?;
     }
     tally.truncated += scores.truncated;
+    tally.windowed += scores.windows.iter().filter(|text| text.count > 1).count();
     tally.tokens += scores.scoring.tokens;
     tally.scoring_time += Duration::from_secs_f64(scores.scoring.seconds);
     Ok(())
@@ -159,6 +168,7 @@ fn answer<W: Write>(
 struct Tally {
     rows: usize,
     truncated: usize,
+    windowed: usize,
     yes: Vec<u64>,
     unsure: Vec<u64>,
     tokens: u64,
@@ -183,6 +193,7 @@ impl Tally {
         PredictSummary {
             rows: self.rows,
             truncated: self.truncated,
+            windowed: classifier.reading().windows.map(|_| self.windowed),
             yes: by_label(self.yes),
             unsure: by_label(self.unsure),
             seconds: time.as_secs_f64(),

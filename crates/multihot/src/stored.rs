@@ -4,15 +4,18 @@
 use std::path::Path;
 
 use multihot_checkpoint::{Family, ModelFolder, Pooling, ProblemType, save};
+use multihot_table::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::decisions::{Decisions, Tuning};
 use crate::error::Error;
 use crate::train::{Distortion, TrainPlan};
+use crate::windows::Reading;
 
-/// Version of the layout below. A reader refuses a later one; 1 had no `decisions`.
-const VERSION: u32 = 2;
+/// Version of the layout below. A reader refuses a later one; 1 had no `decisions`, and 2 one row a
+/// text, cut on the right.
+const VERSION: u32 = 3;
 /// Where the whole tuning stands, beside config.json, which has its decisions.
 pub(crate) const TUNING_FILE: &str = "tuning.json";
 
@@ -23,8 +26,11 @@ pub(crate) struct Stored {
     /// Names of the labels, in the order of the network's outputs.
     pub(crate) labels: Vec<String>,
     pub(crate) text_column: String,
-    /// Longest row in tokens, special ones included.
-    pub(crate) max_length: usize,
+    /// The column of the second text, where each row is a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pair_column: Option<String>,
+    #[serde(flatten)]
+    pub(crate) reading: Reading,
     pub(crate) pooling: Pooling,
     /// `ln w` of each label, already subtracted from the saved output bias.
     pub(crate) shifts: Vec<f32>,
@@ -40,7 +46,7 @@ pub(crate) struct Stored {
 impl Stored {
     pub(crate) fn new(
         labels: &[String],
-        text_column: &str,
+        table: &Table,
         (shifts, distortion): (Vec<f32>, Distortion),
         plan: &TrainPlan,
         decisions: Option<Decisions>,
@@ -48,8 +54,9 @@ impl Stored {
         Self {
             version: VERSION,
             labels: labels.to_vec(),
-            text_column: text_column.to_owned(),
-            max_length: plan.max_length,
+            text_column: table.text_column.clone(),
+            pair_column: table.pair_column.clone(),
+            reading: plan.reading,
             pooling: plan.pooling,
             shifts,
             distortion,
@@ -85,12 +92,7 @@ impl Stored {
             return Ok(None);
         }
         let usable = folder.config().usable_length();
-        if !(3..=usable).contains(&stored.max_length) {
-            return Err(fail(format!(
-                "`max_length` is {}; expected 3 to {usable}",
-                stored.max_length
-            )));
-        }
+        stored.reading.check(usable).map_err(fail)?;
         Ok(Some(stored))
     }
 }
@@ -167,7 +169,9 @@ pub(crate) struct Answers {
     pub(crate) labels: Vec<String>,
     /// The column that training read, where multihot wrote the folder.
     pub(crate) text_column: Option<String>,
-    pub(crate) max_length: usize,
+    /// The column of second texts that training read, where there was one.
+    pub(crate) pair_column: Option<String>,
+    pub(crate) reading: Reading,
     pub(crate) pooling: Pooling,
     /// How logits become answers, where that was worked out.
     pub(crate) decisions: Option<Decisions>,
@@ -184,7 +188,8 @@ impl Answers {
                 decisions: decisions(folder, &stored.labels)?,
                 labels: stored.labels,
                 text_column: Some(stored.text_column),
-                max_length: stored.max_length,
+                pair_column: stored.pair_column,
+                reading: stored.reading,
                 pooling: stored.pooling,
                 distortion: stored.distortion,
             });
@@ -200,7 +205,8 @@ impl Answers {
             decisions: decisions(folder, &labels)?,
             labels,
             text_column: None,
-            max_length: config.usable_length(),
+            pair_column: None,
+            reading: Reading::cut(config.usable_length()),
             pooling: Pooling::Cls,
             distortion: Distortion::None,
         })

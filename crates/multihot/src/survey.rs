@@ -22,6 +22,7 @@ use std::sync::Arc;
 use multihot_checkpoint::{Family, ModelFolder};
 use multihot_kernels::Cpu;
 use multihot_table::{ReadOptions, Scan, Source, TextRow, scan};
+use multihot_tokenizer::Text;
 use serde::Serialize;
 
 use crate::classifier::tokenizer;
@@ -80,6 +81,8 @@ pub struct Survey {
     pub rows: usize,
     /// The column the texts come from.
     pub text_column: String,
+    /// The column the second texts come from, where there is one.
+    pub pair_column: Option<String>,
     /// The column the ids come from, where there is one.
     pub id_column: Option<String>,
     /// Each label; none where no column holds yes/no words.
@@ -155,6 +158,7 @@ pub fn survey(job: &SurveyJob<'_>, observer: &mut dyn FnMut(&str)) -> Result<Sur
         findings: Vec::new(),
         source: table.source,
         text_column: table.text_column,
+        pair_column: table.pair_column,
         id_column: table.id_column,
         carried: table.carried,
     };
@@ -224,14 +228,15 @@ struct Texts {
 }
 
 impl Texts {
+    /// Looks at the text of a row, of a pair at both.
     fn add(&mut self, row: &TextRow) {
-        self.prints.keys.push(key(&row.text));
-        self.prints
-            .signatures
-            .push(self.signer.signature(&row.text));
+        let (text, pair) = (row.text.as_str(), row.pair.as_deref());
+        let text = Text { text, pair }.whole();
+        self.prints.keys.push(key(&text));
+        self.prints.signatures.push(self.signer.signature(&text));
         self.prints.lines.push(row.line);
-        self.sample.add(&row.text);
-        self.marks.add(&row.text);
+        self.sample.add(&text);
+        self.marks.add(&text);
     }
 }
 

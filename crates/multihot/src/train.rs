@@ -7,27 +7,29 @@ use std::time::{Duration, Instant};
 
 use multihot_checkpoint::save::NewFolder;
 use multihot_checkpoint::{Family, ModelFolder};
-use multihot_encoder::{DropoutSeed, Encoder, StepPlan, TokenBatch};
-use multihot_kernels::{Cpu, Work};
+use multihot_encoder::{DropoutSeed, Encoder, StepPlan};
+use multihot_kernels::Cpu;
 use multihot_table::{Cell, Table};
-use multihot_tokenizer::Tokenizer;
+use multihot_tokenizer::{Text, Tokenizer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::baseline::BaselineReport;
-use crate::classifier::{THRESHOLD, forward, tokenizer};
+use crate::classifier::{THRESHOLD, forward_windows, tokenizer};
 use crate::decisions::{self, Decisions, TuneError, TuneOptions, Tuning};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{self, Precision, PrecisionName};
 use crate::report::{self, ReportInput, ReportKind, write_report};
-use crate::rows::TokenRows;
+use crate::rows::{self, TokenRows, as_strs, wholes};
 use crate::scores::Logits;
 use crate::stored::Stored;
+use crate::windows::Reading;
 
 pub(crate) mod batches;
 mod folds;
 mod guard;
+pub(crate) mod learn;
 mod loss;
 mod options;
 mod resume;
@@ -41,10 +43,12 @@ pub use loss::Loss;
 pub(crate) use loss::{Criterion, Distortion};
 pub use options::{
     Freeze, OptionsError, POSITIVE_WEIGHT_CAP, PlanFacts, PositiveWeights, TrainOptions, TrainPlan,
+    WindowOptions,
 };
 pub use schedule::Schedule;
 
 use folds::OutOfFold;
+use learn::{Lesson, learn, portions};
 use resume::{Checkpoint, Progress};
 use start::Parts;
 
@@ -288,26 +292,50 @@ impl Origin {
         Ok(Self { folder, tokenizer })
     }
 
-    /// Encodes the texts of `part`, called `name`, and says how many were cut.
+    /// Encodes the texts of `part`, called `name`, and says what became of the long ones.
     fn encode(
         &self,
         cpu: &Cpu,
         (name, part): (&str, &Part<'_>),
-        max_length: usize,
+        reading: Reading,
         observer: &mut dyn Observer,
     ) -> Result<TokenRows, Error> {
-        let rows = TokenRows::encode(cpu, &self.tokenizer, &part.texts, max_length)?;
-        if rows.truncated() > 0 {
-            observer.note(&format!(
-                "{name}: {} of {} texts are longer than {max_length} tokens and were cut (the \
-                 longest has {})",
-                rows.truncated(),
-                part.texts.len(),
-                rows.longest()
-            ));
+        let rows = TokenRows::encode(cpu, &self.tokenizer, &part.texts, reading.fit())?;
+        let notes = [windows_note(&rows, reading), cut_note(&rows, reading)];
+        for note in notes.into_iter().flatten() {
+            observer.note(&format!("{name}: {note}"));
         }
         Ok(rows)
     }
+}
+
+/// How many texts have several windows, where any has.
+fn windows_note(rows: &TokenRows, reading: Reading) -> Option<String> {
+    let counts = rows.counts();
+    let several = counts.iter().filter(|&&count| count > 1).count();
+    let most = counts.iter().max().filter(|_| several > 0)?;
+    Some(format!(
+        "{several} of {} texts are longer than {} tokens and have several windows, {most} at the most \
+         (the longest has {} tokens); {} windows in all",
+        counts.len(),
+        reading.max_length,
+        rows.longest(),
+        counts.iter().sum::<usize>(),
+    ))
+}
+
+/// How many texts were cut, where any was.
+fn cut_note(rows: &TokenRows, reading: Reading) -> Option<String> {
+    (rows.truncated() > 0).then(|| {
+        format!(
+            "{} of {} texts are longer than {} tokens and {} (the longest has {})",
+            rows.truncated(),
+            rows.texts().len(),
+            reading.max_length,
+            reading.loss_of_long_texts(),
+            rows.longest()
+        )
+    })
 }
 
 /// A training under way.
@@ -338,14 +366,14 @@ impl<'a> Run<'a> {
         let warnings = parts.warnings();
         warnings.iter().for_each(|warning| observer.note(warning));
         let config = origin.folder.config();
-        let max_length = job.options.longest_row(config.usable_length())?;
-        let mut encode = |name, part| origin.encode(&job.cpu, (name, part), max_length, observer);
+        let reading = job.options.reading(config.usable_length())?;
+        let mut encode = |name, part| origin.encode(&job.cpu, (name, part), reading, observer);
         let train_rows = encode("train", &parts.train)?;
         let dev_rows = encode("dev", &parts.dev)?;
         let plan = job.options.plan(PlanFacts {
             hidden_size: config.hidden_size,
             n_layers: config.n_layers,
-            max_length,
+            reading,
             auto_precision,
             lengths: &train_rows.lengths(),
             pooling: Stored::read(&origin.folder)?.map(|stored| stored.pooling),
@@ -470,18 +498,26 @@ impl<'a> Run<'a> {
         micro_batches: &[Vec<usize>],
         known: usize,
     ) -> Result<f64, Error> {
-        let criterion = self.plan.criterion();
         let scale = 1.0 / known.max(1) as f32;
         let mut loss_sum = 0.0;
-        for (micro_batch, rows) in micro_batches.iter().enumerate() {
-            let batch = self.train_rows.batch(rows.iter().copied());
-            let seed = DropoutSeed {
+        for (micro_batch, texts) in micro_batches.iter().enumerate() {
+            let mut dropout = DropoutSeed {
                 seed: self.plan.seed,
                 step,
                 micro_batch: micro_batch as u64,
             };
-            let cells = self.parts.train.cells_of(rows);
-            loss_sum += learn(&mut self.encoder, &batch, seed, &cells, criterion, scale)?;
+            for portion in portions(self.train_rows.texts(), texts, self.plan.portion_tokens()) {
+                let lesson = Lesson {
+                    cells: &self.parts.train.cells_of(portion.texts),
+                    criterion: self.plan.criterion(),
+                    pooling: self.plan.reading.pooling(),
+                    scale,
+                    dropout,
+                    next_dropout: self.plan.accumulation as u64,
+                };
+                loss_sum += learn(&mut self.encoder, &portion.batches, &portion.counts, lesson)?;
+                dropout = lesson.dropout(portion.batches.len());
+            }
         }
         let norm = self.encoder.step(&self.plan.step(step));
         // The optimizer makes no step with such a gradient; what is left to say is why.
@@ -501,7 +537,9 @@ impl<'a> Run<'a> {
     /// Log-odds of the dev rows by a network whose output bias is that for saving: its logits,
     /// with what the loss does to chances undone.
     fn saved_log_odds(&self) -> Result<Logits, Error> {
-        let logits = forward(&self.encoder, &self.dev_rows)?;
+        let windows = forward_windows(&self.encoder, &self.dev_rows)?;
+        let pooling = self.plan.reading.pooling();
+        let logits = pooling.pool(&windows, &self.dev_rows.counts());
         Ok(self.distortion.undo(&logits).into_owned())
     }
 
@@ -571,7 +609,7 @@ impl<'a> Run<'a> {
         let tuning = verdict.tuning.as_ref();
         let stored = Stored::new(
             &self.parts.labels,
-            &job.table.text_column,
+            job.table,
             (self.shifts.clone(), self.distortion.clone()),
             &self.plan,
             tuning.map(|tuning| tuning.decisions.clone()),
@@ -595,7 +633,7 @@ impl<'a> Run<'a> {
             || Decisions::fixed(&parts.labels, THRESHOLD),
             |tuning| tuning.decisions.clone(),
         );
-        let model = job.out.display().to_string();
+        let (model, texts) = (job.out.display().to_string(), wholes(&verdict.rows.texts));
         let input = ReportInput {
             kind: ReportKind::Training,
             model: &model,
@@ -606,7 +644,7 @@ impl<'a> Run<'a> {
             calibrated: &decisions.calibrate(&verdict.log_odds),
             cells: &verdict.rows.cells,
             decisions: &decisions,
-            texts: Some(&verdict.rows.texts),
+            texts: Some(&as_strs(&texts)),
             ids: Some(&verdict.rows.ids),
             evaluation: &verdict.dev,
             tuning,
@@ -636,28 +674,6 @@ impl<'a> Run<'a> {
         let since = self.progress.epochs.len() as u32 - self.progress.best_epoch();
         self.plan.patience.is_some_and(|patience| since >= patience)
     }
-}
-
-/// Adds to the gradients what `batch` with its `cells` has to teach; the loss summed over the cells.
-///
-/// `scale` is one over the known cells of the whole update.
-pub(crate) fn learn(
-    encoder: &mut Encoder,
-    batch: &TokenBatch,
-    dropout: DropoutSeed,
-    cells: &[Cell],
-    criterion: Criterion<'_>,
-    scale: f32,
-) -> Result<f64, Error> {
-    let values = encoder.forward_train(batch, Some(dropout))?;
-    let logits = Logits::new(values, encoder.n_labels());
-    let mut d_logits = vec![0.0; cells.len()];
-    let time = encoder.cpu().record(Work::Loss);
-    criterion.gradient(&logits, cells, scale, &mut d_logits);
-    let loss_sum = criterion.sum(&logits, cells).0;
-    drop(time);
-    encoder.backward(&d_logits);
-    Ok(loss_sum)
 }
 
 impl TrainPlan {
@@ -704,7 +720,7 @@ fn better(a: &EpochReport, b: &EpochReport) -> bool {
 
 /// One part of the rows: texts, and cells row by row.
 pub(crate) struct Part<'a> {
-    texts: Vec<&'a str>,
+    texts: Vec<Text<'a>>,
     ids: Vec<&'a Value>,
     cells: Vec<Cell>,
     n_labels: usize,
@@ -713,7 +729,7 @@ pub(crate) struct Part<'a> {
 impl<'a> Part<'a> {
     fn whole(table: &'a Table) -> Self {
         Self {
-            texts: table.rows.iter().map(|row| row.text.as_str()).collect(),
+            texts: rows::texts(table, true),
             ids: table.rows.iter().map(|row| &row.id).collect(),
             cells: table.cells(),
             n_labels: table.labels.len(),

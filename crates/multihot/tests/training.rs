@@ -8,7 +8,7 @@ use std::sync::Arc;
 use multihot::{
     BatchSize, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, LoadOptions, Loss,
     Observer, Pooling, PredictOptions, ReadOptions, Silent, Source, StepReport, Table, TrainJob,
-    TrainOptions, TrainPlan, TrainPrecision, TrainSummary,
+    TrainOptions, TrainPlan, TrainPrecision, TrainSummary, WindowOptions, WindowPooling,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -373,6 +373,100 @@ fn a_resumed_training_keeps_its_loss() {
     let summary = bench.train("model", &same, true, &mut Silent).unwrap();
     assert_eq!(summary.epochs.len(), 2);
     assert!(bench.weights("model") == bench.weights("whole"));
+}
+
+/// Half of the reviews are longer than twelve tokens.
+fn windowed(pooling: WindowPooling) -> TrainOptions {
+    TrainOptions {
+        max_length: Some(12),
+        windows: Some(WindowOptions {
+            stride: Some(5),
+            pooling,
+        }),
+        ..options(2)
+    }
+}
+
+#[test]
+fn a_training_with_windows_goes_on_to_the_same_bits_and_only_with_the_same_windows() {
+    let bench = Bench::new();
+    let same = TrainOptions {
+        // No batch takes one of the longer texts at once.
+        batch: BatchSize::Tokens(24),
+        accumulation: 4,
+        ..windowed(WindowPooling::LogSumExp)
+    };
+    let mut scribe = Scribe::default();
+    bench.train("whole", &same, false, &mut scribe).unwrap();
+    let note = scribe
+        .heard
+        .iter()
+        .find(|heard| heard.contains("several windows"));
+    assert!(
+        note.unwrap()
+            .contains("of 120 texts are longer than 12 tokens"),
+        "{note:?}"
+    );
+    let stop_after = Some(scribe.steps.len() as u64 / 2 + 3);
+    let mut scribe = Scribe {
+        stop_after,
+        ..Scribe::default()
+    };
+    bench.train("model", &same, false, &mut scribe).unwrap();
+    let other = TrainOptions {
+        windows: windowed(WindowPooling::Mean).windows,
+        ..same.clone()
+    };
+    let error = bench
+        .train("model", &other, true, &mut Silent)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("another `windows` ("), "{error}");
+    bench.train("model", &same, true, &mut Silent).unwrap();
+    assert!(bench.weights("model") == bench.weights("whole"));
+}
+
+#[test]
+fn windows_change_nothing_for_texts_that_fit() {
+    let bench = Bench::new();
+    bench
+        .train("plain", &options(2), false, &mut Silent)
+        .unwrap();
+    let fitting = TrainOptions {
+        max_length: None,
+        ..windowed(WindowPooling::Mean)
+    };
+    bench
+        .train("windows", &fitting, false, &mut Silent)
+        .unwrap();
+    assert!(bench.weights("windows") == bench.weights("plain"));
+}
+
+#[test]
+fn a_text_in_windows_has_the_same_bits_alone_among_others_and_at_any_thread_count() {
+    let bench = Bench::new();
+    bench
+        .train(
+            "model",
+            &windowed(WindowPooling::LogSumExp),
+            false,
+            &mut Silent,
+        )
+        .unwrap();
+    let texts: Vec<String> = (1..8)
+        .map(|n| "the last game was lost, ".repeat(3 * n))
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).chain([""]).collect();
+    let together = bench.classifier("model", 3).score(&texts).unwrap();
+    assert_eq!(together.windows.len(), texts.len());
+    let alone = bench.classifier("model", 1);
+    for (row, text) in texts.iter().enumerate() {
+        let scores = alone.score(&[text]).unwrap();
+        assert_eq!(scores.logits.row(0), together.logits.row(row), "{text}");
+        assert_eq!(scores.windows[0], together.windows[row], "{text}");
+    }
+    let empty = &together.windows[texts.len() - 1];
+    assert_eq!((empty.count, empty.deciding[0].characters), (1, [0, 0]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use multihot::bench::MOST_ROWS;
-use multihot::{BenchJob, BenchOptions, Observer, Source};
+use multihot::{BenchJob, BenchOptions, Observer, Source, Text, TextRow};
 
 use super::{cpu_with, print_json};
 use crate::args::BenchArgs;
@@ -18,8 +18,15 @@ const MOST_SECONDS: f64 = 3600.0;
 /// Runs `bench` and writes the figures to `out`.
 pub fn bench(args: &BenchArgs, out: &mut dyn Write) -> Result<Outcome> {
     let options = options(args)?;
-    let texts = args.table.as_deref().map(|table| texts(args, table));
-    let texts = texts.transpose()?;
+    let rows = args.table.as_deref().map(|table| rows(args, table));
+    let rows = rows.transpose()?;
+    let texts: Option<Vec<Text<'_>>> = rows.as_ref().map(|rows| {
+        let texts = rows.iter().map(|row| Text {
+            text: &row.text,
+            pair: row.pair.as_deref(),
+        });
+        texts.collect()
+    });
     let job = BenchJob {
         folder: &args.folder,
         family: args.family,
@@ -61,11 +68,10 @@ fn options(args: &BenchArgs) -> Result<BenchOptions> {
     })
 }
 
-/// The first texts of `table`.
-fn texts(args: &BenchArgs, table: &str) -> Result<Vec<String>> {
+/// The first rows of `table`.
+fn rows(args: &BenchArgs, table: &str) -> Result<Vec<TextRow>> {
     let rows = multihot::open(&Source::from(table), &args.columns.options())?;
-    let texts = rows.take(MOST_ROWS).map(|row| Ok(row?.text));
-    texts.collect()
+    Ok(rows.take(MOST_ROWS).collect::<Result<_, _>>()?)
 }
 
 /// Says what is measured next.

@@ -19,7 +19,8 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
     if args.compare_precisions {
         return compare_precisions(args, out);
     }
-    let mut classifier = load(&args.model, args.precision.precision.into(), &args.machine)?;
+    let precision = args.precision.precision.into();
+    let mut classifier = load(&args.model, precision, &args.columns, &args.machine)?;
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
@@ -101,7 +102,11 @@ fn compare_precisions(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcom
             family: args.machine.family,
             precision,
         };
-        Classifier::load(&args.model, options, cpu.clone())
+        let mut classifier = Classifier::load(&args.model, options, cpu.clone())?;
+        if args.columns.text_pair.is_some() {
+            classifier.read_pairs();
+        }
+        Ok(classifier)
     };
     let table = labelled_table(&args.table, &args.columns, &load(PredictPrecision::F32)?)?;
     let comparison = multihot::compare_precisions(&table, load)?;

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use multihot::Source;
 use multihot::decisions::Decisions;
 use multihot::inspect::FolderReport;
 use multihot::survey::{self, SurveyJob};
+use multihot::{Source, Truncation};
 use serde_json::json;
 
 use super::{cpu_with, print_json};
@@ -110,7 +110,13 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
         "  length      reads up to {} tokens{trained}",
         report.usable_length
     )?;
+    if let Some(long) = long_texts(report) {
+        writeln!(out, "  long texts  {long}")?;
+    }
     writeln!(out, "  tokenizer   {}", report.tokenizer)?;
+    if let (Some(text), Some(pair)) = (&report.text_column, &report.pair_column) {
+        writeln!(out, "  pairs       a text in `{text}` and one in `{pair}`")?;
+    }
     if !report.labels.is_empty() {
         writeln!(out, "  labels      {}", report.labels.join(", "))?;
     }
@@ -133,6 +139,22 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
         writeln!(out, "  note        {note}")?;
     }
     Ok(())
+}
+
+/// What becomes of a text that is longer than the model reads, where that was a choice.
+fn long_texts(report: &FolderReport) -> Option<String> {
+    if let Some(windows) = report.windows {
+        return Some(format!(
+            "read in windows, one every {} tokens, pooled by {}",
+            windows.stride,
+            windows.pooling.name()
+        ));
+    }
+    match report.truncation? {
+        Truncation::Right => None,
+        Truncation::Left => Some("lose their beginning".into()),
+        Truncation::Middle => Some("lose their middle".into()),
+    }
 }
 
 /// A line for each label: from which probability on it is a yes, and what that is for.

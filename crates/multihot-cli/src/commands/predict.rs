@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use multihot::{Classifier, Format, PredictOptions, PredictSummary, Source, TextRows};
 use tempfile::NamedTempFile;
 
-use super::{load, print_json, speed};
+use super::{load, print_json, read_options, say_truncated, speed};
 use crate::args::PredictArgs;
 use crate::exit::Outcome;
 use crate::screen::progress::RowsScreen;
@@ -17,14 +17,11 @@ use crate::screen::say;
 /// Runs `predict` and writes the answers to `--output`, else to `out`.
 pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     let precision = args.precision.precision.into();
-    let mut classifier = load(&args.model, precision, &args.machine)?;
+    let mut classifier = load(&args.model, precision, &args.columns, &args.machine)?;
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
-    let mut read = args.columns.options();
-    read.text = read
-        .text
-        .or_else(|| classifier.text_column().map(str::to_owned));
+    let read = read_options(&args.columns, &classifier);
     let rows = multihot::open(&Source::from(args.table.as_str()), &read)?;
     let options = PredictOptions {
         format: format(args, &rows),
@@ -36,14 +33,7 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         None => run(&classifier, rows, BufWriter::new(&mut *out), options, false)?,
         Some(path) => to_file(&classifier, rows, path, options)?,
     };
-    if summary.truncated > 0 {
-        say(format_args!(
-            "warning: {} of {} texts are longer than {} tokens and were cut",
-            summary.truncated,
-            summary.rows,
-            classifier.max_length()
-        ));
-    }
+    say_truncated(summary.truncated, summary.rows, &classifier);
     if args.json {
         print_json(out, &summary)?;
     } else if let Some(path) = &args.output {
@@ -52,6 +42,11 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
             summary.rows,
             path.display()
         ));
+        if let Some(windowed @ 1..) = summary.windowed {
+            say(format_args!(
+                "{windowed} texts were read in several windows"
+            ));
+        }
         say(speed(&summary.scoring, summary.peak_rss_bytes));
     }
     // The program ends here: to free a vocabulary word by word takes longer than one answer.

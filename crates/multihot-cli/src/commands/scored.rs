@@ -1,14 +1,15 @@
 //! Rows with their answers and the model's logits: what `tune` and `evaluate` work on.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::Result;
 use multihot::{
     BaselineReport, Cell, Classifier, Evaluation, Logits, ReportInput, ReportKind, Scoring, Source,
-    Table, Tuning,
+    Table, Text, Tuning,
 };
 
-use super::labelled_table;
+use super::{labelled_table, say_truncated};
 use crate::args::ColumnArgs;
 use crate::screen::say;
 
@@ -44,6 +45,7 @@ impl ScoredTable {
         }
         let table = labelled_table(name, columns, classifier)?;
         let scores = classifier.score_table(&table)?;
+        say_truncated(scores.truncated, table.rows.len(), classifier);
         Ok(Self {
             logits: scores.logits,
             cells: table.cells(),
@@ -75,8 +77,15 @@ impl Page<'_> {
     /// Writes the report to `path`, with the decisions that `classifier` has now.
     pub fn write(&self, path: &Path, classifier: &Classifier) -> Result<()> {
         let table = self.rows.table.as_ref();
-        let texts: Option<Vec<&str>> =
-            table.map(|table| table.rows.iter().map(|row| row.text.as_str()).collect());
+        let wholes: Option<Vec<Cow<'_, str>>> = table.map(|table| {
+            let texts = table.rows.iter().map(|row| Text {
+                text: &row.text,
+                pair: row.pair.as_deref(),
+            });
+            texts.map(Text::whole).collect()
+        });
+        let texts = wholes.as_ref();
+        let texts: Option<Vec<&str>> = texts.map(|texts| texts.iter().map(AsRef::as_ref).collect());
         let ids: Option<Vec<_>> = table.map(|table| table.rows.iter().map(|row| &row.id).collect());
         let warnings = self.tuning.map(Tuning::warnings).unwrap_or_default();
         multihot::write_report(
@@ -113,8 +122,14 @@ impl Page<'_> {
         if self.rows.table.is_none() {
             arguments.push("--scores".into());
         }
-        if let Some(text) = &self.columns.text {
-            arguments.extend(["--text".into(), text.clone()]);
+        let columns = [
+            ("--text", &self.columns.text),
+            ("--text-pair", &self.columns.text_pair),
+        ];
+        for (option, column) in columns {
+            if let Some(column) = column {
+                arguments.extend([option.into(), column.clone()]);
+            }
         }
         arguments
     }

@@ -14,7 +14,8 @@ use crate::screen::say;
 
 /// Runs `tune`, puts the decisions into the model's folder, and writes what was chosen to `out`.
 pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
-    let mut classifier = load(&args.model, args.precision.precision.into(), &args.machine)?;
+    let precision = args.precision.precision.into();
+    let mut classifier = load(&args.model, precision, &args.columns, &args.machine)?;
     let options = args.decisions.options(args.seed);
     // Before the network is asked, which may take its time.
     options

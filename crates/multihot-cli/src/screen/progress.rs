@@ -86,17 +86,19 @@ impl Observer for TrainScreen {
     }
 
     fn plan(&mut self, plan: &TrainPlan) {
-        self.line(&(format!(
-            "{} epoch{}, {} updates; learning rate {:.2e}, head {:.2e}; rows up to {} tokens; {}; seed {}",
-            plan.epochs,
-            if plan.epochs == 1 { "" } else { "s" },
-            plan.steps,
-            plan.learning_rate,
-            plan.head_learning_rate,
-            plan.max_length,
-            plan.precision.name(),
-            plan.seed
-        ) + &loss(plan)));
+        self.line(
+            &(format!(
+                "{} epoch{}, {} updates; learning rate {:.2e}, head {:.2e}; {}; {}; seed {}",
+                plan.epochs,
+                if plan.epochs == 1 { "" } else { "s" },
+                plan.steps,
+                plan.learning_rate,
+                plan.head_learning_rate,
+                plan.reading,
+                plan.precision.name(),
+                plan.seed
+            ) + &loss(plan)),
+        );
         // That of the fold before.
         self.finish();
         if std::io::stderr().is_terminal() {

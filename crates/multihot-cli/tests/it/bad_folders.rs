@@ -295,7 +295,7 @@ fn a_model_whose_answers_exclude_each_other_is_refused() {
 
 #[test]
 fn what_is_stored_under_our_key_is_checked() {
-    let cases: [(&str, Value, &str); 6] = [
+    let cases: [(&str, Value, &str); 9] = [
         (
             "distortion",
             json!({"bent": {"loss": "bce", "label_smoothing": 0.1, "labels": []}}),
@@ -313,6 +313,17 @@ fn what_is_stored_under_our_key_is_checked() {
             json!(100_000),
             "`max_length` is 100000; expected 3 to 64",
         ),
+        (
+            "windows",
+            json!({"stride": 65, "pooling": "max"}),
+            "the `stride` of `windows` is 65; expected 1 to 64, the size of a window",
+        ),
+        (
+            "windows",
+            json!({"stride": 9, "pooling": "median"}),
+            "unknown variant `median`",
+        ),
+        ("truncation", json!("top"), "unknown variant `top`"),
         ("labels", json!("sports"), "`multihot` in config.json: "),
     ];
     for (key, value, part) in cases {

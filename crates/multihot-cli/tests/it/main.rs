@@ -12,6 +12,7 @@ mod completions;
 mod evaluate;
 mod inspect;
 mod interrupt;
+mod long_texts;
 mod model_folder;
 mod precision;
 mod predict;

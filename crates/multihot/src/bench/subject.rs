@@ -1,5 +1,6 @@
 //! The encoder at work: one batch predicted, or learned from.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use multihot_checkpoint::{ModelConfig, ModelFolder, Pooling};
@@ -10,7 +11,9 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::stored::Stored;
-use crate::train::{Criterion, learn};
+use crate::train::Criterion;
+use crate::train::learn::{Lesson, learn};
+use crate::windows::WindowPooling;
 
 /// Labels of an encoder that has no head yet.
 const LABELS: usize = 10;
@@ -107,9 +110,16 @@ impl Subject {
             step: self.step,
             micro_batch: 0,
         };
-        let scale = 1.0 / n_cells as f32;
-        let criterion = Criterion::default();
-        learn(&mut self.encoder, batch, dropout, &cells, criterion, scale)?;
+        let lesson = Lesson {
+            cells: &cells,
+            criterion: Criterion::default(),
+            pooling: WindowPooling::default(),
+            scale: 1.0 / n_cells as f32,
+            dropout,
+            next_dropout: 1,
+        };
+        let (batches, counts) = (from_ref(batch), vec![1; batch.rows()]);
+        learn(&mut self.encoder, batches, &counts, lesson)?;
         self.encoder.step(&step_plan(self.step));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A table on disk split into files, top to bottom.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use multihot_checkpoint::save::NewFolder;
@@ -9,6 +10,7 @@ use super::report::SplitReport;
 use super::write::{MARK, write};
 use super::{Rows, k_folds, split_shares};
 use crate::error::Error;
+use crate::rows::{as_strs, texts, wholes};
 use crate::train::OptionsError;
 
 /// Each fold has two files open at once, and 256 is a usual limit of a process.
@@ -137,7 +139,8 @@ pub fn split_table(job: &SplitJob<'_>) -> Result<SplitReport, Error> {
     job.parts.check()?;
     refuse_to_replace_the_table(job)?;
     let folder = NewFolder::create_marked(job.out, job.overwrite, &[MARK])?;
-    let columns = Columns::of(job.table);
+    let texts = wholes(&texts(job.table, true));
+    let columns = Columns::of(job.table, &texts);
     let rows = columns.rows(job.table.labels.len());
     if rows.cells.iter().all(|cell| *cell == Cell::Unknown) {
         return Err(Error::NothingKnown {
@@ -180,10 +183,10 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(table: &'a Table) -> Self {
+    fn of(table: &'a Table, texts: &'a [Cow<'a, str>]) -> Self {
         let rows = &table.rows;
         Self {
-            texts: rows.iter().map(|row| row.text.as_str()).collect(),
+            texts: as_strs(texts),
             groups: rows.iter().map(|row| row.group.as_deref()).collect(),
             cells: rows
                 .iter()

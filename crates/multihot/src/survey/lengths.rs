@@ -1,7 +1,7 @@
 //! How long texts are for an encoder, and how well its tokenizer knows their words.
 
 use multihot_kernels::Cpu;
-use multihot_tokenizer::Tokenizer;
+use multihot_tokenizer::{Fit, Text, Tokenizer};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -53,8 +53,12 @@ pub(super) fn lengths(
     texts: &[&str],
     limit: usize,
 ) -> Result<(Lengths, TokenRows), Error> {
-    let whole = TokenRows::encode(cpu, tokenizer, texts, usize::MAX)?;
-    let special = tokenizer.n_special();
+    let encode = |max_length| {
+        let texts: Vec<Text<'_>> = texts.iter().map(|&text| text.into()).collect();
+        TokenRows::encode(cpu, tokenizer, &texts, Fit::cut(max_length))
+    };
+    let whole = encode(usize::MAX)?;
+    let special = tokenizer.n_special(false)?;
     let mut sorted = whole.lengths();
     sorted.sort_unstable();
     let tokens = whole.tokens();
@@ -65,8 +69,8 @@ pub(super) fn lengths(
         .sum();
     let unknown = tokenizer.unknown_id().map(|id| {
         let unknown = whole
-            .ids()
-            .map(|ids| ids.iter().filter(|&&token| token == id).count());
+            .windows()
+            .map(|window| window.ids.iter().filter(|&&token| token == id).count());
         unknown.sum::<usize>() as f64 / of_texts.max(1) as f64
     });
     let common = COMMON_LENGTHS.into_iter().filter(|length| *length < limit);
@@ -84,8 +88,7 @@ pub(super) fn lengths(
         unknown_tokens: unknown,
         tokens_per_word: (words > 0).then(|| of_texts as f64 / words as f64),
     };
-    let rows = TokenRows::encode(cpu, tokenizer, texts, limit)?;
-    Ok((lengths, rows))
+    Ok((lengths, encode(limit)?))
 }
 
 fn quantile(sorted: &[usize], share: f64) -> usize {

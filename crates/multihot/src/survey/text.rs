@@ -35,6 +35,8 @@ pub(super) fn write(survey: &Survey, out: &mut dyn Write) -> io::Result<()> {
 
 fn write_heading(survey: &Survey, out: &mut dyn Write) -> io::Result<()> {
     let rows = if survey.rows == 1 { "row" } else { "rows" };
+    let pair = survey.pair_column.as_ref();
+    let pair = pair.map_or(String::new(), |pair| format!(", second text in `{pair}`"));
     let ids = match &survey.id_column {
         Some(id) => format!("id in `{id}`"),
         None => "ids are row numbers".to_owned(),
@@ -42,7 +44,7 @@ fn write_heading(survey: &Survey, out: &mut dyn Write) -> io::Result<()> {
     let (source, text) = (&survey.source, &survey.text_column);
     writeln!(
         out,
-        "{source}: {} {rows}, text in `{text}`, {ids}",
+        "{source}: {} {rows}, text in `{text}`{pair}, {ids}",
         survey.rows
     )
 }

@@ -6,6 +6,7 @@ use super::{
 use crate::baseline::Baseline;
 use crate::error::Error;
 use crate::precision::Precision;
+use crate::rows::{as_strs, wholes};
 use crate::scores::Logits;
 use crate::split::{Rows, k_folds};
 
@@ -75,8 +76,10 @@ pub(super) fn baseline(
         let (rows, others): (Vec<usize>, Vec<usize>) =
             (0..fold_of.len()).partition(|&row| fold_of[row] == fold);
         let (train, held_out) = (whole.train.select(&others), whole.train.select(&rows));
-        let baseline = Baseline::fit(&train.texts, &train.cells, n_labels, threads);
-        scatter(&baseline.logits(&held_out.texts), &rows, &mut values);
+        let texts = [&train, &held_out].map(|part| wholes(&part.texts));
+        let [train_texts, held_out_texts] = texts.each_ref().map(|texts| as_strs(texts));
+        let baseline = Baseline::fit(&train_texts, &train.cells, n_labels, threads);
+        scatter(&baseline.logits(&held_out_texts), &rows, &mut values);
         features = features.max(baseline.n_features());
     }
     Ok((Logits::new(values, n_labels), features))
@@ -92,9 +95,9 @@ fn scatter(scores: &Logits, rows: &[usize], all: &mut [f32]) {
 
 /// The fold of each row.
 fn deal(job: &TrainJob<'_>, whole: &Parts<'_>, n_folds: usize) -> Result<Vec<usize>, Error> {
-    let groups = job.groups();
+    let (groups, texts) = (job.groups(), wholes(&whole.train.texts));
     let rows = Rows {
-        texts: &whole.train.texts,
+        texts: &as_strs(&texts),
         groups: &groups,
         cells: &whole.train.cells,
         n_labels: whole.labels.len(),
@@ -207,7 +210,7 @@ mod tests {
         ];
         assert_eq!(best_of(&folds), 3);
         let whole = Part {
-            texts: vec!["a", "b", "c", "d"],
+            texts: ["a", "b", "c", "d"].map(Into::into).to_vec(),
             ids: vec![&serde_json::Value::Null; 4],
             cells: vec![multihot_table::Cell::Yes; 4],
             n_labels: 1,

@@ -2,6 +2,7 @@
 
 use multihot_checkpoint::Pooling;
 use multihot_table::Cell;
+use multihot_tokenizer::Truncation;
 use serde::{Deserialize, Serialize};
 
 use super::batches::{self, BatchSize};
@@ -9,6 +10,7 @@ use super::loss::{Criterion, Distortion, Loss, known_cells};
 use super::schedule::Schedule;
 use crate::decisions::TuneOptions;
 use crate::precision::{Precision, PrecisionName, TrainPrecision};
+use crate::windows::{Reading, SHORTEST_ROW, WindowPooling, Windows};
 
 /// Share of the steps over which the learning rate rises from zero.
 const WARMUP_SHARE: f32 = 0.06;
@@ -17,6 +19,10 @@ const WARMUP_SHARE: f32 = 0.06;
 /// At equal rates the head of a small encoder has hardly moved when the encoder
 /// has: macro average precision 0.23 against 0.48 on GoEmotions.
 const HEAD_RATE_FACTOR: f32 = 10.0;
+
+/// Most tokens that go through the encoder at once where texts have several windows: half of what 32
+/// full rows of 512 take, and more than a pass needs to be efficient.
+const PORTION_TOKENS: usize = 8192;
 
 /// As many models are a slip of the finger.
 const MOST_FOLDS: usize = 100;
@@ -52,6 +58,16 @@ pub enum PositiveWeights {
     ByLabel(std::collections::BTreeMap<String, f32>),
 }
 
+/// How a long text becomes windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WindowOptions {
+    /// Tokens from the start of one window to that of the next. Default: three quarters of a window.
+    pub stride: Option<usize>,
+    /// How the logits of the windows become those of the text.
+    pub pooling: WindowPooling,
+}
+
 /// What a user may choose, on the command line or in code.
 ///
 /// `None` stands for a default that depends on the encoder or on another option.
@@ -68,8 +84,13 @@ pub struct TrainOptions {
     pub batch: BatchSize,
     /// Batches whose gradients are added up before each update.
     pub accumulation: usize,
-    /// Longest row in tokens, special ones included. Default: what the encoder can read.
+    /// Longest row in tokens, special ones included; with windows the size of one. Default: what the
+    /// encoder can read.
     pub max_length: Option<usize>,
+    /// What of a longer text is lost, without windows.
+    pub truncation: Truncation,
+    /// Make windows of a longer text, so that nothing is lost.
+    pub windows: Option<WindowOptions>,
     /// Number type that matrices are multiplied in.
     pub precision: TrainPrecision,
     /// Keep the input of each layer only and pass through it again on the way back: less memory,
@@ -118,6 +139,8 @@ impl Default for TrainOptions {
             batch: BatchSize::Rows(32),
             accumulation: 1,
             max_length: None,
+            truncation: Truncation::Right,
+            windows: None,
             precision: TrainPrecision::Auto,
             recompute: false,
             seed: 0,
@@ -158,12 +181,12 @@ pub struct PlanFacts<'a> {
     pub hidden_size: usize,
     /// Layers of the encoder.
     pub n_layers: usize,
-    /// Longest row in tokens, from [`TrainOptions::longest_row`].
-    pub max_length: usize,
+    /// How texts become rows, from [`TrainOptions::reading`].
+    pub reading: Reading,
     /// What [`TrainPrecision::Auto`] comes to: the number type of the checkpoint that is gone on
     /// from, else what suits the machine.
     pub auto_precision: Precision,
-    /// Tokens of each training row, after truncation.
+    /// Tokens of each training text, after truncation, in all its windows.
     pub lengths: &'a [usize],
     /// How the model whose training goes on makes one vector of a row's tokens.
     pub pooling: Option<Pooling>,
@@ -192,8 +215,9 @@ pub struct TrainPlan {
     pub batch: BatchSize,
     /// Batches an update.
     pub accumulation: usize,
-    /// Longest row in tokens.
-    pub max_length: usize,
+    /// How texts become rows.
+    #[serde(flatten)]
+    pub reading: Reading,
     /// Number type that matrices are multiplied in.
     #[serde(with = "PrecisionName")]
     pub precision: Precision,
@@ -225,20 +249,31 @@ pub struct TrainPlan {
 }
 
 impl TrainOptions {
-    /// The longest row in tokens for an encoder that can read `usable_length`.
+    /// How texts become rows for an encoder that can read `usable_length` tokens.
     ///
     /// # Errors
     ///
-    /// When `max_length` is below 3 (two special tokens and one of the text) or above `usable_length`.
-    pub fn longest_row(&self, usable_length: usize) -> Result<usize, OptionsError> {
-        let length = self.max_length.unwrap_or(usable_length);
-        if (3..=usable_length).contains(&length) {
-            return Ok(length);
+    /// When `max_length` is below 3 (two special tokens and one of the text) or above `usable_length`,
+    /// or the stride of windows is not from 1 to their size.
+    pub fn reading(&self, usable_length: usize) -> Result<Reading, OptionsError> {
+        let max_length = self.max_length.unwrap_or(usable_length);
+        if !(SHORTEST_ROW..=usable_length).contains(&max_length) {
+            return Err(OptionsError {
+                option: match self.windows {
+                    Some(_) => "--windows",
+                    None => "--max-length",
+                },
+                found: max_length.to_string(),
+                expected: format!(
+                    "{SHORTEST_ROW} to {usable_length}, the longest row that this encoder reads"
+                ),
+            });
         }
-        Err(OptionsError {
-            option: "--max-length",
-            found: length.to_string(),
-            expected: format!("3 to {usable_length}, the longest row that this encoder reads"),
+        let windows = self.windows.map(|options| options.windows(max_length));
+        Ok(Reading {
+            max_length,
+            truncation: self.truncation,
+            windows: windows.transpose()?,
         })
     }
 
@@ -257,6 +292,7 @@ impl TrainOptions {
         at_least_one("--accumulation", self.accumulation)?;
         at_least_one("--patience", self.patience.unwrap_or(1) as usize)?;
         self.check_folds()?;
+        self.check_windows()?;
         within(
             "--learning-rate",
             self.learning_rate.unwrap_or(0.0),
@@ -285,6 +321,17 @@ impl TrainOptions {
             seed: self.seed,
             ..self.decisions.clone()
         }
+    }
+
+    fn check_windows(&self) -> Result<(), OptionsError> {
+        if self.windows.is_none() || self.truncation == Truncation::Right {
+            return Ok(());
+        }
+        Err(OptionsError {
+            option: "--truncate",
+            found: "given beside `--windows`".into(),
+            expected: "one of the two: windows leave nothing out".into(),
+        })
     }
 
     fn check_folds(&self) -> Result<(), OptionsError> {
@@ -341,7 +388,7 @@ impl TrainOptions {
                 .unwrap_or(learning_rate * HEAD_RATE_FACTOR),
             batch: self.batch,
             accumulation: self.accumulation,
-            max_length: facts.max_length,
+            reading: facts.reading,
             precision: self.precision.resolve(facts.auto_precision),
             seed: self.seed,
             weight_decay: self.weight_decay,
@@ -366,7 +413,33 @@ impl TrainOptions {
     }
 }
 
+impl WindowOptions {
+    /// The same for windows of `size` tokens.
+    fn windows(self, size: usize) -> Result<Windows, OptionsError> {
+        let stride = self.stride.unwrap_or(size * 3 / 4);
+        if !(1..=size).contains(&stride) {
+            return Err(OptionsError {
+                option: "--windows",
+                found: format!("{size}:{stride}"),
+                expected: format!("a stride from 1 to {size}, the size of a window"),
+            });
+        }
+        Ok(Windows {
+            stride,
+            pooling: self.pooling,
+        })
+    }
+}
+
 impl TrainPlan {
+    /// Most tokens that go through the encoder at once where texts have several windows.
+    pub(super) fn portion_tokens(&self) -> usize {
+        match self.batch {
+            BatchSize::Rows(_) => PORTION_TOKENS,
+            BatchSize::Tokens(tokens) => tokens,
+        }
+    }
+
     /// The loss of each update.
     pub(crate) fn criterion(&self) -> Criterion<'_> {
         Criterion {
@@ -448,7 +521,7 @@ mod tests {
         PlanFacts {
             hidden_size: 384,
             n_layers: 6,
-            max_length: 512,
+            reading: Reading::cut(512),
             auto_precision: Precision::F32,
             lengths,
             pooling: None,
@@ -553,9 +626,42 @@ mod tests {
             max_length,
             ..Default::default()
         };
-        assert_eq!(with(None).longest_row(512), Ok(512));
-        assert_eq!(with(Some(64)).longest_row(512), Ok(64));
-        assert!(with(Some(513)).longest_row(512).is_err());
-        assert!(with(Some(2)).longest_row(512).is_err());
+        assert_eq!(with(None).reading(512), Ok(Reading::cut(512)));
+        assert_eq!(with(Some(64)).reading(512), Ok(Reading::cut(64)));
+        assert!(with(Some(513)).reading(512).is_err());
+        assert!(with(Some(2)).reading(512).is_err());
+    }
+
+    #[test]
+    fn windows_have_a_stride_within_their_size_and_cut_nothing() {
+        let with = |max_length, stride| TrainOptions {
+            max_length,
+            windows: Some(WindowOptions {
+                stride,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let cases = [
+            (None, None, Ok(384)),
+            (Some(256), None, Ok(192)),
+            (Some(256), Some(1), Ok(1)),
+            (Some(3), None, Ok(2)),
+            (Some(256), Some(256), Ok(256)),
+            (Some(256), Some(257), Err("--windows")),
+            (Some(256), Some(0), Err("--windows")),
+            (Some(513), None, Err("--windows")),
+        ];
+        for (size, stride, expected) in cases {
+            let reading = with(size, stride).reading(512);
+            let found = reading.map(|reading| reading.windows.unwrap().stride);
+            let found = found.map_err(|error| error.option);
+            assert_eq!(found, expected, "{size:?}:{stride:?}");
+        }
+        let both = TrainOptions {
+            truncation: Truncation::Left,
+            ..with(None, None)
+        };
+        assert_eq!(both.check().unwrap_err().option, "--truncate");
     }
 }

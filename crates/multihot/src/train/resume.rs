@@ -11,6 +11,7 @@ use multihot_checkpoint::Weights;
 use multihot_checkpoint::save::{self, NewFolder};
 use multihot_encoder::Encoder;
 use multihot_table::Cell;
+use multihot_tokenizer::Window;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -234,9 +235,12 @@ impl Run<'_> {
         ];
         for (part, rows) in parts {
             digest.update([1]);
-            for (row, ids) in rows.ids().enumerate() {
-                digest.update((ids.len() as u64).to_le_bytes());
-                ids.iter().for_each(|id| digest.update(id.to_le_bytes()));
+            for (row, text) in rows.texts().iter().enumerate() {
+                for Window { ids, types, .. } in &text.windows {
+                    digest.update((ids.len() as u64).to_le_bytes());
+                    ids.iter().for_each(|id| digest.update(id.to_le_bytes()));
+                    digest.update(types);
+                }
                 digest.update(part.row(row).iter().map(code).collect::<Vec<u8>>());
             }
         }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::baseline::{BaselineReport, BaselineRows};
 use crate::error::Error;
+use crate::rows::{as_strs, wholes};
 use crate::split::{Rows, hold_out_dev};
 use crate::stored::Stored;
 
@@ -48,9 +49,10 @@ impl<'a> Parts<'a> {
                 labels,
             });
         }
-        let groups = job.groups();
+        let (groups, texts) = (job.groups(), wholes(&whole.texts));
+        let texts = as_strs(&texts);
         let rows = Rows {
-            texts: &whole.texts,
+            texts: &texts,
             groups: &groups,
             cells: &whole.cells,
             n_labels: labels.len(),
@@ -58,8 +60,8 @@ impl<'a> Parts<'a> {
         let parts = hold_out_dev(&rows, job.options.seed);
         let (train, dev) = parts.map_err(|_| Error::TooFewRows {
             source_name: job.table.source.clone(),
-            rows: whole.texts.len(),
-            distinct: whole.texts.iter().collect::<HashSet<_>>().len(),
+            rows: texts.len(),
+            distinct: texts.iter().collect::<HashSet<_>>().len(),
         })?;
         Ok(Self {
             train: whole.select(&train),
@@ -125,13 +127,6 @@ impl<'a> Parts<'a> {
 }
 
 impl Part<'_> {
-    fn for_baseline(&self) -> BaselineRows<'_> {
-        BaselineRows {
-            texts: &self.texts,
-            cells: &self.cells,
-        }
-    }
-
     /// The same rows with their cells in another order of labels.
     fn with_labels(mut self, order: &[usize]) -> Self {
         let rows = 0..self.texts.len();
@@ -189,7 +184,16 @@ pub(super) fn baseline(job: &TrainJob<'_>, parts: &Parts<'_>) -> Result<Baseline
             ..report
         });
     }
-    let (train, dev) = (parts.train.for_baseline(), parts.dev.for_baseline());
+    let texts = [&parts.train, &parts.dev].map(|part| wholes(&part.texts));
+    let [train_texts, dev_texts] = texts.each_ref().map(|texts| as_strs(texts));
+    let train = BaselineRows {
+        texts: &train_texts,
+        cells: &parts.train.cells,
+    };
+    let dev = BaselineRows {
+        texts: &dev_texts,
+        cells: &parts.dev.cells,
+    };
     Ok(BaselineReport::new(
         labels,
         [train, dev, dev],
@@ -259,6 +263,14 @@ fn continue_head(
 ) -> Result<(), Error> {
     observer.note("the folder's head answers the same labels, so its training goes on");
     if let Some(trained) = Stored::read(folder)?.map(|stored| stored.plan) {
+        if (trained.reading.windows, trained.reading.truncation)
+            != (plan.reading.windows, plan.reading.truncation)
+        {
+            observer.note(&format!(
+                "it was trained to read {}, and goes on with {}",
+                trained.reading, plan.reading
+            ));
+        }
         if trained.log_weights(encoder.n_labels()) != plan.log_weights(encoder.n_labels()) {
             observer.note("the weights of the yes side differ from those it was trained with");
         }

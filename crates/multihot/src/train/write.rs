@@ -67,7 +67,7 @@ pub(super) fn model(
             save::write_sequence_classifier(dir, config, labels, multihot, &parameters)?;
         }
         Pooling::Mean => {
-            let length = stored.max_length;
+            let length = stored.reading.max_length;
             save::write_sentence_transformers(dir, config, labels, multihot, length, &parameters)?;
         }
     }

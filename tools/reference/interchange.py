@@ -4,8 +4,9 @@ usage: python -P tools/reference/interchange.py check-folder MODEL TABLE [--mult
        python -P tools/reference/interchange.py fine-tune ENCODER TABLE OUT [--steps 20] [--multihot BINARY]
 
 `check-folder` scores the texts of TABLE (.csv or .jsonl, column `text`) with Transformers, or with
-sentence-transformers where the folder is of that kind, and with `multihot predict`: logits must agree within 1e-4,
-and what a pipeline answers must be our probabilities. `fine-tune` trains a few steps with Transformers, saves as
+sentence-transformers where the folder is of that kind, and with `multihot predict --raw`: logits must agree within
+1e-4, and so must probabilities, by the activation that docs/checkpoints.md tells for labels that exclude each other, and
+by a pipeline where it has one that fits. `fine-tune` trains a few steps with Transformers, saves as
 Transformers saves, and checks that folder. Exit 0 when all agrees, 1 when something differs.
 """
 
@@ -97,15 +98,33 @@ def pipeline_probabilities(folder, texts, labels, max_length):
 
 
 def multihot_predictions(binary, folder, table, labels):
-    """Logits and probabilities that our program writes for the same table."""
+    """Logits and uncalibrated probabilities that our program writes for the same table."""
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "predictions.jsonl"
-        command = [binary, "predict", folder, table, "--logits", "--format", "jsonl", "--output", output]
+        command = [binary, "predict", folder, table, "--logits", "--raw", "--format", "jsonl", "--output", output]
         subprocess.run(command, check=True)
         rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     for row in rows:
         assert list(row["logits"]) == labels, f"labels differ: {list(row['logits'])} and {labels}"
-    return tuple(torch.tensor([list(row[key].values()) for row in rows]) for key in ("logits", "probabilities"))
+    return tuple(torch.tensor([list(row[key].values()) for row in rows]) for key in ("logits", "raw_probabilities"))
+
+
+def exclusive_groups(config, labels):
+    """The places of labels that exclude each other, and whether none of them may hold."""
+    groups = (config.get("multihot") or {}).get("exclusive", [])
+    if not groups and config.get("problem_type") == "single_label_classification":
+        return [(list(range(len(labels))), False)]
+    return [([labels.index(label) for label in group["labels"]], group["at_most_one"]) for group in groups]
+
+
+def documented_probabilities(logits, groups):
+    """Sigmoids, and in each group the softmax, as docs/checkpoints.md has it."""
+    probabilities = logits.sigmoid()
+    for members, at_most_one in groups:
+        none = torch.zeros(len(logits), int(at_most_one))
+        softmax = torch.softmax(torch.cat([logits[:, members], none], 1), 1)
+        probabilities[:, members] = softmax[:, : len(members)]
+    return probabilities
 
 
 def agree(what, ours, theirs):
@@ -128,8 +147,11 @@ def check_folder(folder, table, binary):
     else:
         labels, logits = sentence_transformers_logits(folder, config, texts, max_length)
     ours, probabilities = multihot_predictions(binary, folder, table, labels)
-    results = [agree("logits", ours, logits), agree("sigmoid of the logits", probabilities, logits.sigmoid())]
-    if classifier:
+    groups = exclusive_groups(config, labels)
+    documented = documented_probabilities(logits, groups)
+    results = [agree("logits", ours, logits), agree("documented probabilities", probabilities, documented)]
+    # A pipeline has one function for all labels.
+    if classifier and (not groups or config["problem_type"] == "single_label_classification"):
         piped = pipeline_probabilities(folder, texts, labels, max_length)
         results.append(agree("pipeline", probabilities, piped))
     return all(results)

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::OUR_KEY;
 use crate::folder::{DENSE, POOLING, SENTENCE_BERT};
-use crate::{CheckpointError, ModelConfig, ParameterSpec, Role};
+use crate::{CheckpointError, ModelConfig, ParameterSpec, ProblemType, Role};
 
 /// A tensor to be written: name, shape, values.
 pub type NamedTensor<'a> = (&'a str, &'a [usize], &'a [f32]);
@@ -82,13 +82,15 @@ fn write_all(file: &File, header: &[u8], tensors: &[NamedTensor<'_>]) -> io::Res
     file.sync_all()
 }
 
-/// config.json of a sequence classifier with yes/no labels, out of the encoder's own.
+/// config.json of a sequence classifier with these labels, out of the encoder's own; the problem
+/// type says whether they exclude each other, which decides between sigmoid and softmax where
+/// Transformers answers.
 ///
 /// `multihot` is what stands under our key. The type is written as `torch_dtype`, which every
 /// version of Transformers reads; a stale `dtype` and `num_labels`, which is not stored, go.
 pub fn sequence_classification_config(
     config: &ModelConfig,
-    labels: &[String],
+    (labels, problem): (&[String], ProblemType),
     multihot: Value,
 ) -> Value {
     let mut map = labelled_config(config, labels, multihot);
@@ -96,10 +98,7 @@ pub fn sequence_classification_config(
         "architectures".to_owned(),
         json!([config.family.architecture()]),
     );
-    map.insert(
-        "problem_type".to_owned(),
-        json!("multi_label_classification"),
-    );
+    map.insert("problem_type".to_owned(), json!(problem));
     Value::Object(map)
 }
 
@@ -143,11 +142,11 @@ fn labelled_config(config: &ModelConfig, labels: &[String], multihot: Value) -> 
 pub fn write_sequence_classifier(
     dir: &Path,
     config: &ModelConfig,
-    labels: &[String],
+    answers: (&[String], ProblemType),
     multihot: Value,
     parameters: &[Parameter<'_>],
 ) -> Result<(), CheckpointError> {
-    let config = sequence_classification_config(config, labels, multihot);
+    let config = sequence_classification_config(config, answers, multihot);
     write_json(&dir.join("config.json"), &config)?;
     let tensors: Vec<NamedTensor<'_>> = parameters
         .iter()

@@ -7,7 +7,7 @@ use multihot_checkpoint::save::{
     NewFolder, write_sentence_transformers, write_sequence_classifier,
 };
 use multihot_checkpoint::{
-    CheckpointError, DType, ModelFolder, ParameterSpec, Pooling, Weights, parameters,
+    CheckpointError, DType, ModelFolder, ParameterSpec, Pooling, ProblemType, Weights, parameters,
 };
 use serde_json::{Value, json};
 
@@ -338,7 +338,7 @@ fn a_written_classifier_reads_back_the_same() {
     write_sequence_classifier(
         folder.path(),
         &config,
-        &labels,
+        (&labels, ProblemType::SingleLabel),
         json!({"pooling": "cls"}),
         &parameters,
     )
@@ -347,6 +347,7 @@ fn a_written_classifier_reads_back_the_same() {
 
     let read = ModelFolder::open(&out, None).unwrap();
     assert!(read.config().is_classifier());
+    assert_eq!(read.config().problem_type, Some(ProblemType::SingleLabel));
     assert_eq!(read.config().label_names.as_deref(), Some(&labels[..]));
     assert_eq!(read.config().multihot(), Some(&json!({"pooling": "cls"})));
     assert!(read.mean_head().unwrap().is_none());

@@ -2,6 +2,7 @@
 
 mod bench;
 mod decisions;
+mod relations;
 mod split;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use multihot::{Truncation, WindowOptions, WindowPooling};
 
 pub use bench::BenchArgs;
 pub use decisions::{DecisionArgs, ThresholdArgs, TuneArgs};
+pub use relations::RelationArgs;
 pub use split::SplitArgs;
 
 /// Several yes/no questions about each text, answered by a fine-tuned encoder.
@@ -73,6 +75,8 @@ pub struct TrainArgs {
     pub group: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
+    #[command(flatten)]
+    pub relations: RelationArgs,
     #[command(flatten)]
     pub decisions: DecisionArgs,
     /// Number type that matrices are multiplied in

@@ -26,6 +26,7 @@ mod written;
 
 pub use cells::Cell;
 pub use error::{BadCell, TableError};
+pub use names::nearest;
 pub use raw::{RawRecords, raw_records};
 pub use rows::{Record, TextRow, TextRows, open};
 pub use scored::{ScoredRows, read_scored, write_scored};

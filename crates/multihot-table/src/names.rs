@@ -37,7 +37,7 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// The one of `names` that `wanted` may have been meant to be: the same but for case and white
 /// space, or at most a third of its characters away.
-pub(crate) fn nearest<S: AsRef<str>>(wanted: &str, names: &[S]) -> Option<String> {
+pub fn nearest<S: AsRef<str>>(wanted: &str, names: &[S]) -> Option<String> {
     let wanted = plain(wanted);
     let near = names
         .iter()

@@ -6,7 +6,7 @@
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use multihot::decisions::{TuneOptions, tune};
-use multihot::{Cell, Logits};
+use multihot::{Cell, Logits, Questions};
 use multihot_kernels::{Pool, random};
 
 #[global_allocator]
@@ -43,6 +43,7 @@ fn scores() -> (Logits, Vec<Cell>) {
 fn tuning(bencher: Bencher, objective: &str) {
     let (logits, cells) = scores();
     let labels: Vec<String> = (0..LABELS).map(|label| format!("label {label}")).collect();
+    let questions = Questions::independent(&labels);
     let options = TuneOptions {
         objective: objective.parse().expect("it is one"),
         ..TuneOptions::default()
@@ -51,5 +52,5 @@ fn tuning(bencher: Bencher, objective: &str) {
     let pool = Pool::new(threads);
     bencher
         .counter(ItemsCount::new(ROWS * LABELS))
-        .bench_local(|| tune(&labels, &logits, &cells, &options, &pool));
+        .bench_local(|| tune(&questions, &logits, &cells, &options, &pool));
 }

@@ -6,8 +6,8 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use multihot::Logits;
 use multihot::metrics::{Bootstrap, Judged, evaluate_with};
+use multihot::{LogOdds, Questions};
 use multihot_kernels::{Pool, random};
 use multihot_table::Cell;
 
@@ -25,7 +25,7 @@ fn main() {
 }
 
 /// Logits of labels that are yes in one cell of 25, and 2 higher there.
-fn table(rows: usize) -> (Logits, Vec<Cell>) {
+fn table(rows: usize) -> (LogOdds, Vec<Cell>) {
     let is_yes = |i: &u64| random::uniform(1, *i) < 0.04;
     let places = 0..(rows * LABELS) as u64;
     let logits = places.clone().map(|i| {
@@ -34,7 +34,7 @@ fn table(rows: usize) -> (Logits, Vec<Cell>) {
     });
     let cell = |i| if is_yes(&i) { Cell::Yes } else { Cell::No };
     (
-        Logits::new(logits.collect(), LABELS),
+        LogOdds::new(logits.collect(), LABELS),
         places.map(cell).collect(),
     )
 }
@@ -46,9 +46,10 @@ fn bench_rows(bencher: Bencher<'_, '_>, rows: usize, bootstrap: Bootstrap) {
         .and_then(|n| n.parse().ok());
     let pool = Pool::new(threads.unwrap_or(available));
     let names: Vec<String> = (0..LABELS).map(|label| format!("label {label}")).collect();
-    let (logits, cells) = table(rows);
+    let questions = Questions::independent(&names);
+    let (log_odds, cells) = table(rows);
     bencher.counter(ItemsCount::new(rows * LABELS)).bench(|| {
-        let judged = Judged::new(&names, &logits, &cells, &[0.3; LABELS], &pool);
+        let judged = Judged::new(&questions, &log_odds, &cells, &[Some(0.3); LABELS], &pool);
         evaluate_with(&judged, bootstrap)
     });
 }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use multihot::{Baseline, ReadOptions, Source, Table};
+use multihot::{Baseline, Questions, ReadOptions, Source, Table};
 use multihot_table::Cell;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,8 +27,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let logits = baseline.logits(&texts(&test));
     let scored = start.elapsed().as_secs_f64();
     let n_features = baseline.n_features();
-    let thresholds = vec![0.5; n_labels];
-    let evaluation = multihot::metrics::evaluate(&test.labels, &logits, &cells(&test), &thresholds);
+    let questions = Questions::independent(&test.labels);
+    let (log_odds, thresholds) = (logits.log_odds(&questions), vec![Some(0.5); n_labels]);
+    let evaluation = multihot::metrics::evaluate(&questions, &log_odds, &cells(&test), &thresholds);
 
     println!(
         "rows {} {}, features {n_features}",

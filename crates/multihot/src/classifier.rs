@@ -17,8 +17,9 @@ use crate::decisions::{Decisions, TuneOptions, Tuning, tune};
 use crate::error::Error;
 use crate::metrics::{Bootstrap, Evaluation, Judged, evaluate_with};
 use crate::precision::{Precision, PredictPrecision, precision_note};
+use crate::questions::{Place, Questions};
 use crate::rows::{self, TokenRows, as_strs, wholes};
-use crate::scores::{Logits, Probabilities};
+use crate::scores::{LogOdds, Logits, Probabilities};
 use crate::speed::Scoring;
 use crate::split::{Rows, hold_out_dev};
 use crate::stored::{self, Answers};
@@ -32,7 +33,7 @@ pub const THRESHOLD: f32 = 0.5;
 pub struct Classifier {
     encoder: Encoder,
     tokenizer: Tokenizer,
-    labels: Vec<String>,
+    questions: Questions,
     text_column: Option<String>,
     pair_column: Option<String>,
     reads_pairs: bool,
@@ -55,9 +56,10 @@ pub struct LoadOptions {
 pub struct Scores {
     /// The network's raw outputs.
     pub logits: Logits,
-    /// The calibrated ones, rid of what the loss of the training did to them.
-    pub calibrated: Logits,
-    /// Sigmoids of the calibrated logits: the chances that thresholds are for.
+    /// The log-odds that follow from them: calibrated, rid of what the loss of the training did,
+    /// and in agreement with exclusive groups and implications.
+    pub calibrated: LogOdds,
+    /// The chances that go with these, which decisions are made of.
     pub probabilities: Probabilities,
     /// Texts that were cut to the longest length the model reads.
     pub truncated: usize,
@@ -73,7 +75,7 @@ impl Classifier {
     /// # Errors
     ///
     /// When a file is missing or damaged, when the folder holds an encoder without a
-    /// trained head, or when its answers exclude each other.
+    /// trained head, or when it does not say whether its answers exclude each other.
     pub fn load(path: &Path, options: LoadOptions, cpu: Arc<Cpu>) -> Result<Self, Error> {
         let folder = ModelFolder::open(path, options.family)?;
         let answers = Answers::of(&folder)?;
@@ -85,7 +87,7 @@ impl Classifier {
         // Each takes about half of the time that a program needs to its first answer.
         let (tokenizer, encoder) = std::thread::scope(|scope| {
             let tokenizer = scope.spawn(|| tokenizer(&folder));
-            let n_labels = answers.labels.len();
+            let n_labels = answers.questions.labels().len();
             let encoder = Encoder::load(&folder, n_labels, answers.pooling, 0, cpu, purpose);
             let tokenizer = tokenizer.join();
             (
@@ -99,14 +101,15 @@ impl Classifier {
         }
         let mut notes = folder.notes();
         notes.extend(tokenizer.notes().iter().cloned());
+        notes.extend(answers.notes);
         notes.extend(precision_note(purpose.precision, isa));
         Ok(Self {
             encoder,
             tokenizer,
             decisions: answers
                 .decisions
-                .unwrap_or_else(|| Decisions::fixed(&answers.labels, THRESHOLD)),
-            labels: answers.labels,
+                .unwrap_or_else(|| Decisions::fixed(&answers.questions, THRESHOLD)),
+            questions: answers.questions,
             text_column: answers.text_column,
             reads_pairs: answers.pair_column.is_some(),
             pair_column: answers.pair_column,
@@ -118,7 +121,12 @@ impl Classifier {
 
     /// Names of the labels, in the order of every row of scores.
     pub fn labels(&self) -> &[String] {
-        &self.labels
+        self.questions.labels()
+    }
+
+    /// The labels with what they have to do with each other.
+    pub fn questions(&self) -> &Questions {
+        &self.questions
     }
 
     /// The column that held the texts in training, where it is known.
@@ -161,13 +169,14 @@ impl Classifier {
         &self.decisions
     }
 
-    /// The probability from which on each label is a yes.
-    pub fn thresholds(&self) -> Vec<f32> {
+    /// The probability from which on each label is a yes; `None` for one of an exclusive group,
+    /// whose likeliest label is the answer.
+    pub fn thresholds(&self) -> Vec<Option<f32>> {
         self.decisions.thresholds()
     }
 
     /// Answers with yes from `threshold` up, whatever thresholds and bands the folder keeps; its
-    /// calibration stays.
+    /// calibration stays, and so do the answers of exclusive groups.
     pub fn decide_at(&mut self, threshold: f32) {
         self.decisions = self.decisions.clone().at_threshold(threshold);
     }
@@ -213,12 +222,25 @@ impl Classifier {
         })
     }
 
+    /// The cells of `table`, which must have the model's labels in its order, with those filled
+    /// that exclusive groups and implications leave no choice, and what there is to say about that.
+    ///
+    /// # Errors
+    ///
+    /// When a row says what an exclusive group rules out.
+    pub fn settled_cells(&self, table: &Table) -> Result<(Vec<Cell>, Vec<String>), Error> {
+        let mut cells = table.cells();
+        let place = |row: usize| Place::Line(table.rows[row].line);
+        let settled = self.questions.settle(&mut cells, &table.source, place)?;
+        Ok((cells, settled.notes(&table.source)))
+    }
+
     /// Compares the model's answers with those of `table`, which must have its labels in
     /// the model's order (read it with `labels` set to [`Classifier::labels`]).
     ///
     /// # Errors
     ///
-    /// As [`Classifier::score`].
+    /// As [`Classifier::score`] and [`Classifier::settled_cells`].
     pub fn evaluate(&self, table: &Table) -> Result<Evaluation, Error> {
         Ok(self.evaluate_timed(table, Bootstrap::OFF)?.0)
     }
@@ -233,8 +255,9 @@ impl Classifier {
         table: &Table,
         bootstrap: Bootstrap,
     ) -> Result<(Evaluation, Scoring), Error> {
+        let (cells, _) = self.settled_cells(table)?;
         let scores = self.score_table(table)?;
-        let evaluation = self.evaluate_calibrated(&scores.calibrated, &table.cells(), bootstrap);
+        let evaluation = self.evaluate_calibrated(&scores.calibrated, &cells, bootstrap);
         Ok((evaluation, scores.scoring))
     }
 
@@ -250,24 +273,29 @@ impl Classifier {
 
     fn evaluate_calibrated(
         &self,
-        calibrated: &Logits,
+        calibrated: &LogOdds,
         cells: &[Cell],
         bootstrap: Bootstrap,
     ) -> Evaluation {
         let (thresholds, pool) = (self.thresholds(), self.cpu().pool());
-        let judged = Judged::new(&self.labels, calibrated, cells, &thresholds, pool);
+        let judged = Judged::new(&self.questions, calibrated, cells, &thresholds, pool);
         evaluate_with(&judged, bootstrap)
     }
 
-    /// `logits` of this model as its thresholds take them.
-    pub fn calibrated(&self, logits: &Logits) -> Logits {
-        self.decisions.calibrate(&self.log_odds(logits))
+    /// The log-odds that this model's decisions are made of, from its `logits`.
+    pub fn calibrated(&self, logits: &Logits) -> LogOdds {
+        self.decisions
+            .calibrate(&self.questions, &self.undone(logits))
     }
 
-    /// `logits` of this model, rid of what the loss of the training did to them: their sigmoids
-    /// are chances, as far as no calibration is needed.
-    pub fn log_odds<'a>(&self, logits: &'a Logits) -> Cow<'a, Logits> {
-        self.distortion.undo(logits)
+    /// The network's own log-odds: before any calibration, and before implications are made true.
+    pub fn log_odds(&self, logits: &Logits) -> LogOdds {
+        self.undone(logits).log_odds(&self.questions)
+    }
+
+    /// `logits` of this model, with what the loss of the training did to them undone.
+    fn undone<'a>(&self, logits: &'a Logits) -> Cow<'a, Logits> {
+        self.distortion.undo(logits, &self.questions)
     }
 
     /// Works out decisions anew, on `table`, which must have the model's labels in its order and
@@ -276,10 +304,12 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// As [`Classifier::score`], and where nothing is to be learned from the table.
+    /// As [`Classifier::score`] and [`Classifier::settled_cells`], and where nothing is to be
+    /// learned from the table.
     pub fn tune(&mut self, table: &Table, options: &TuneOptions) -> Result<Tuning, Error> {
+        let (cells, _) = self.settled_cells(table)?;
         let scores = self.score_table(table)?;
-        self.tune_logits(&scores.logits, &table.cells(), options)
+        self.tune_logits(&scores.logits, &cells, options)
     }
 
     /// [`Classifier::tune`] on the network's `logits` and `cells` of the same shape.
@@ -293,8 +323,8 @@ impl Classifier {
         cells: &[Cell],
         options: &TuneOptions,
     ) -> Result<Tuning, Error> {
-        let (log_odds, pool) = (self.log_odds(logits), self.encoder.cpu().pool());
-        let tuning = tune(&self.labels, &log_odds, cells, options, pool)?;
+        let (undone, pool) = (self.undone(logits), self.encoder.cpu().pool());
+        let tuning = tune(&self.questions, &undone, cells, options, pool)?;
         self.decisions = tuning.decisions.clone();
         Ok(tuning)
     }
@@ -305,7 +335,8 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// When `train` is too small to hold a part out, or nothing is known of the dev rows.
+    /// When `train` is too small to hold a part out, or nothing is known of the dev rows, and as
+    /// [`Classifier::settled_cells`].
     pub fn baseline(
         &self,
         train: &Table,
@@ -315,17 +346,18 @@ impl Classifier {
         let read = |table| wholes(&rows::texts(table, true));
         let (train_texts, test_texts) = (read(train), read(test));
         let dev_texts = dev.map(read).unwrap_or_default();
-        let (train_texts, train_cells) = (as_strs(&train_texts), train.cells());
+        let (train_texts, (train_cells, _)) = (as_strs(&train_texts), self.settled_cells(train)?);
+        let (test_cells, _) = self.settled_cells(test)?;
         let whole = Rows {
             texts: &train_texts,
             groups: &[],
             cells: &train_cells,
-            n_labels: self.labels.len(),
+            n_labels: self.labels().len(),
         };
         let (learned, held_out) = match dev {
             Some(dev) => (
                 (train_texts.clone(), train_cells.clone()),
-                (as_strs(&dev_texts), dev.cells()),
+                (as_strs(&dev_texts), self.settled_cells(dev)?.0),
             ),
             None => {
                 let (learned, held_out) =
@@ -336,11 +368,11 @@ impl Classifier {
                 (whole.select(&learned), whole.select(&held_out))
             }
         };
-        let test = (as_strs(&test_texts), test.cells());
+        let test = (as_strs(&test_texts), test_cells);
         let rows = [&learned, &held_out, &test].map(|(texts, cells)| BaselineRows { texts, cells });
         let pool = self.encoder.cpu().pool();
         Ok(BaselineReport::new(
-            &self.labels,
+            &self.questions,
             rows,
             &self.decisions.tune_options(),
             pool,

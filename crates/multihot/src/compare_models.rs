@@ -14,7 +14,8 @@ pub use crate::metrics::Difference;
 use crate::metrics::{
     AVERAGES, Bootstrap, Draws, Judged, LabelReplicate, Measured, Resampling, Sample, holm,
 };
-use crate::scores::Logits;
+use crate::questions::Questions;
+use crate::scores::LogOdds;
 
 /// Replicates unless it is said how many: the smallest p value is 2 in so many, and with 28
 /// labels Holm's correction asks for less than 0.05 / 28 of one.
@@ -120,6 +121,9 @@ pub struct Tally {
 
 /// Answers `table` with both models and compares them, each with its own thresholds.
 ///
+/// Where both have the same exclusive groups and implications, cells that follow from these are
+/// filled, as [`Classifier::settled_cells`] does it; else the cells count as they stand.
+///
 /// The table must have the labels of `a` in its order. Both models must have the same labels, in
 /// whatever order. Without a number, 10,000 replicates are made.
 ///
@@ -137,23 +141,30 @@ pub fn compare_models(
     let thresholds_b = b.thresholds();
     let answers = [
         Answers {
-            logits: scores_a.calibrated,
+            questions: a.questions().clone(),
+            log_odds: scores_a.calibrated,
             thresholds: a.thresholds(),
         },
         Answers {
-            logits: in_order(&scores_b.calibrated, &places),
+            questions: b.questions().in_order(&places),
+            log_odds: in_order(&scores_b.calibrated, &places),
             thresholds: places.iter().map(|&place| thresholds_b[place]).collect(),
         },
     ];
-    let (cells, pool) = (table.cells(), a.cpu().pool());
-    Ok(compare(a.labels(), &answers, &cells, bootstrap, pool))
+    let cells = if answers[0].questions == answers[1].questions {
+        a.settled_cells(table)?.0
+    } else {
+        table.cells()
+    };
+    Ok(compare(&answers, &cells, bootstrap, a.cpu().pool()))
 }
 
 /// What one model says, in the order of model A's labels.
 struct Answers {
+    questions: Questions,
     /// Calibrated, as thresholds are for them.
-    logits: Logits,
-    thresholds: Vec<f32>,
+    log_odds: LogOdds,
+    thresholds: Vec<Option<f32>>,
 }
 
 /// Where each label of `a` stands in `b`.
@@ -174,21 +185,20 @@ fn places_of(a: &[String], b: &[String]) -> Result<Vec<usize>, Error> {
     }
 }
 
-/// The columns of `logits` at `places`.
-fn in_order(logits: &Logits, places: &[usize]) -> Logits {
-    let rows = (0..logits.rows()).map(|row| logits.row(row));
+/// The columns of `log_odds` at `places`.
+fn in_order(log_odds: &LogOdds, places: &[usize]) -> LogOdds {
+    let rows = (0..log_odds.rows()).map(|row| log_odds.row(row));
     let values = rows.flat_map(|row| places.iter().map(|&place| row[place]));
-    Logits::new(values.collect(), places.len())
+    LogOdds::new(values.collect(), places.len())
 }
 
 fn compare(
-    labels: &[String],
     answers: &[Answers; 2],
     cells: &[Cell],
     bootstrap: Bootstrap,
     pool: &Pool,
 ) -> ModelComparison {
-    let rows = answers[0].logits.rows();
+    let rows = answers[0].log_odds.rows();
     let replicates = bootstrap.replicates.or(Some(REPLICATES));
     let bootstrap = Bootstrap {
         replicates,
@@ -196,8 +206,12 @@ fn compare(
     };
     let resampling = bootstrap.draw(rows, cells.len());
     let [a, b] = answers.each_ref().map(|answers| {
-        let Answers { logits, thresholds } = answers;
-        let judged = Judged::new(labels, logits, cells, thresholds, pool);
+        let Answers {
+            questions,
+            log_odds,
+            thresholds,
+        } = answers;
+        let judged = Judged::new(questions, log_odds, cells, thresholds, pool);
         Measured::new(&judged, resampling.as_ref())
     });
     let of_labels = label_differences(&a, &b);
@@ -206,7 +220,13 @@ fn compare(
         known: cells.iter().filter(|cell| **cell != Cell::Unknown).count(),
         bootstrap: resampling.as_ref().map(Resampling::draws),
         better: Tallies::of(&of_labels),
-        labels: labels.iter().cloned().zip(of_labels).collect(),
+        labels: answers[0]
+            .questions
+            .labels()
+            .iter()
+            .cloned()
+            .zip(of_labels)
+            .collect(),
         overall: OverallDifferences::of(&a, &b),
     }
 }
@@ -380,15 +400,19 @@ mod tests {
     use multihot_kernels::random;
 
     use super::*;
+    use crate::questions::tests::questions;
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|&name| name.to_owned()).collect()
     }
 
-    fn answers(logits: Vec<f32>, thresholds: &[f32]) -> Answers {
+    fn answers(labels: &str, log_odds: Vec<f32>, threshold: f32) -> Answers {
+        let questions = questions(labels, &[], &[]);
+        let n_labels = questions.labels().len();
         Answers {
-            logits: Logits::new(logits, thresholds.len()),
-            thresholds: thresholds.to_vec(),
+            questions,
+            log_odds: LogOdds::new(log_odds, n_labels),
+            thresholds: vec![Some(threshold); n_labels],
         }
     }
 
@@ -410,16 +434,12 @@ mod tests {
             };
             cells.iter().enumerate().map(logit).collect::<Vec<f32>>()
         };
-        let both = [
-            answers(logits(0.5), &[0.5; 3]),
-            answers(logits(2.0), &[0.5; 3]),
-        ];
+        let both = [0.5, 2.0].map(|gain| answers("sports,same,unknown", logits(gain), 0.5));
         let bootstrap = Bootstrap {
             replicates: Some(replicates),
             seed: 0,
         };
-        let labels = names(&["sports", "same", "unknown"]);
-        compare(&labels, &both, &cells, bootstrap, &Pool::new(1))
+        compare(&both, &cells, bootstrap, &Pool::new(1))
     }
 
     #[test]
@@ -465,11 +485,8 @@ mod tests {
     #[test]
     fn each_model_has_its_own_thresholds() {
         let cells = [Cell::Yes, Cell::No];
-        let both = [
-            answers(vec![-1.0, -2.0], &[0.5]),
-            answers(vec![-1.0, -2.0], &[0.2]),
-        ];
-        let comparison = compare(&names(&["a"]), &both, &cells, Bootstrap::OFF, &Pool::new(1));
+        let both = [0.5, 0.2].map(|threshold| answers("a", vec![-1.0, -2.0], threshold));
+        let comparison = compare(&both, &cells, Bootstrap::OFF, &Pool::new(1));
         let label = comparison.labels[0].1;
         let (f1, precision) = (
             label.f1_score.difference,
@@ -491,9 +508,9 @@ mod tests {
         let (a, b) = (names(&["a", "b", "c"]), names(&["c", "a", "b"]));
         let places = places_of(&a, &b).unwrap();
         assert_eq!(places, [1, 2, 0]);
-        let logits = Logits::new(vec![3.0, 1.0, 2.0, 6.0, 4.0, 5.0], 3);
+        let log_odds = LogOdds::new(vec![3.0, 1.0, 2.0, 6.0, 4.0, 5.0], 3);
         assert_eq!(
-            in_order(&logits, &places).values(),
+            in_order(&log_odds, &places).values(),
             [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
         );
     }

@@ -7,11 +7,12 @@ use std::io::{self, Write};
 use multihot_table::{Cell, Table};
 use serde::{Serialize, Serializer};
 
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, Scores};
 use crate::error::Error;
 use crate::metrics::{self, Evaluation};
 use crate::precision::{Precision, PredictPrecision};
-use crate::scores::Logits;
+use crate::questions::Questions;
+use crate::scores::{LogOdds, Logits};
 use crate::speed::Scoring;
 
 /// The number types that are compared, the reference first.
@@ -76,23 +77,20 @@ pub struct LabelComparison {
 ///
 /// # Errors
 ///
-/// Those of `load`, and as [`Classifier::score`].
+/// Those of `load`, and as [`Classifier::score`] and [`Classifier::settled_cells`].
 pub fn compare_precisions(
     table: &Table,
     load: impl Fn(PredictPrecision) -> Result<Classifier, Error>,
 ) -> Result<PrecisionComparison, Error> {
-    let cells = table.cells();
+    let mut cells = Vec::new();
     let mut precisions = Vec::new();
     let mut reference = None;
     for precision in COMPARED {
         let classifier = load(precision)?;
+        // The same each time.
+        (cells, _) = classifier.settled_cells(table)?;
         let scores = classifier.score_table(table)?;
-        let answers = Answers::new(
-            classifier.labels(),
-            (&scores.logits, &scores.calibrated),
-            &cells,
-            &classifier.thresholds(),
-        );
+        let answers = Answers::new(&classifier, &scores, &cells);
         let against = reference.get_or_insert_with(|| answers.clone());
         precisions.push(PrecisionFigures {
             labels: answers.labels_against(against, &cells),
@@ -127,17 +125,29 @@ struct Answers {
 }
 
 impl Answers {
-    /// Decides and evaluates by the `calibrated` logits; drift is of the network's own.
-    fn new(
-        labels: &[String],
-        (logits, calibrated): (&Logits, &Logits),
+    /// Decides and evaluates by the calibrated log-odds; drift is of the network's own logits.
+    fn new(classifier: &Classifier, scores: &Scores, cells: &[Cell]) -> Self {
+        let (questions, thresholds) = (classifier.questions(), classifier.thresholds());
+        Self::of(
+            questions,
+            scores.logits.clone(),
+            &scores.calibrated,
+            cells,
+            &thresholds,
+        )
+    }
+
+    fn of(
+        questions: &Questions,
+        logits: Logits,
+        calibrated: &LogOdds,
         cells: &[Cell],
-        thresholds: &[f32],
+        thresholds: &[Option<f32>],
     ) -> Self {
         Self {
-            decisions: calibrated.probabilities().decisions(thresholds),
-            evaluation: metrics::evaluate(labels, calibrated, cells, thresholds),
-            logits: logits.clone(),
+            decisions: calibrated.probabilities().decisions(questions, thresholds),
+            evaluation: metrics::evaluate(questions, calibrated, cells, thresholds),
+            logits,
         }
     }
 
@@ -237,15 +247,23 @@ mod tests {
     use Cell::{No, Unknown, Yes};
 
     use super::*;
+    use crate::questions::tests::questions;
+
+    /// Answers to `labels`, whose log-odds are the logits.
+    fn answers(labels: &str, logits: Vec<f32>, cells: &[Cell]) -> Answers {
+        let questions = questions(labels, &[], &[]);
+        let logits = Logits::new(logits, questions.labels().len());
+        let log_odds = logits.log_odds(&questions);
+        let thresholds = vec![Some(0.5); logits.n_labels()];
+        Answers::of(&questions, logits, &log_odds, cells, &thresholds)
+    }
 
     /// Three rows of two labels in two number types: the second has no yes and one known cell less.
     fn comparison() -> PrecisionComparison {
-        let labels = ["sports".to_owned(), "rare".to_owned()];
         let cells = [Yes, No, No, Unknown, Yes, No];
-        let exact = Logits::new(vec![2.0, -3.0, -1.0, -2.0, 0.125, -4.0], 2);
-        let rounded = Logits::new(vec![2.5, -3.0, -1.0, 9.0, -0.125, -4.25], 2);
-        let f32 = Answers::new(&labels, (&exact, &exact), &cells, &[0.5; 2]);
-        let int8 = Answers::new(&labels, (&rounded, &rounded), &cells, &[0.5; 2]);
+        let exact = vec![2.0, -3.0, -1.0, -2.0, 0.125, -4.0];
+        let rounded = vec![2.5, -3.0, -1.0, 9.0, -0.125, -4.25];
+        let [f32, int8] = [exact, rounded].map(|logits| answers("sports,rare", logits, &cells));
         let figures = |answers: &Answers, precision, tokens| PrecisionFigures {
             scoring: Scoring {
                 precision,
@@ -303,11 +321,7 @@ mod tests {
 
     #[test]
     fn a_logit_that_is_no_number_has_no_drift() {
-        let labels = ["a".to_owned()];
-        let answers = |logits| {
-            let logits = Logits::new(logits, 1);
-            Answers::new(&labels, (&logits, &logits), &[Yes, No], &[0.5])
-        };
+        let answers = |logits| answers("a", logits, &[Yes, No]);
         let (broken, whole) = (answers(vec![f32::NAN, 1.0]), answers(vec![1.0, 1.0]));
         let all = broken.all_against(&whole, &[Yes, No]);
         assert_eq!((all.largest_drift, all.mean_drift), (None, None));

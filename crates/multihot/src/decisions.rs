@@ -5,15 +5,18 @@
 //! [`Decisions`] is what a model folder keeps of that.
 //!
 //! `objective.rs` has what a threshold may be chosen for, `cuts.rs` all thresholds there are,
-//! `calibration.rs` the maps between logits, `fit.rs` the choice for all labels, and `tune.rs`
+//! `calibration.rs` the maps between logits, `exclusive.rs` what exclusive groups have instead,
+//! `fit.rs` the choice for all labels, `measured.rs` what comes of it row by row, and `tune.rs`
 //! the cross-fitting round it.
 
 mod band;
 mod calibrate;
 mod calibration;
 mod cuts;
+mod exclusive;
 mod figures;
 mod fit;
+mod measured;
 mod objective;
 mod ranked;
 mod text;
@@ -21,9 +24,11 @@ mod tune;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scores::{Logits, Probabilities};
+use crate::questions::Questions;
+use crate::scores::{LogOdds, Logits, Probabilities, exclude};
 pub use band::{Band, SureTargets, UnknownTargets};
 pub use calibration::{Calibration, CalibrationMethod};
+pub use exclusive::ExclusiveTuning;
 pub use figures::{BeforeAndAfter, CalibrationFigures};
 pub use fit::Basis;
 pub use objective::{F1, Objective, UnknownObjective};
@@ -45,11 +50,14 @@ pub struct Decisions {
 pub struct LabelDecision {
     /// The label.
     pub label: String,
-    /// From the logit to one whose sigmoid is a chance.
+    /// From the logit to one whose sigmoid is a chance; in an exclusive group to one of a softmax
+    /// of chances, the same map for all its labels.
     pub calibration: Calibration,
-    /// A calibrated probability from here on is a yes. Just above 1 where the answer is always no.
-    pub threshold: f32,
-    /// Calibrated probabilities that are neither.
+    /// A calibrated probability from here on is a yes. Just above 1 where the answer is always no,
+    /// and `None` in an exclusive group, whose likeliest label is the answer.
+    pub threshold: Option<f32>,
+    /// Calibrated probabilities that are neither. In an exclusive group, the same band for all its
+    /// labels, those of the likeliest outcome.
     pub unsure: Option<Band>,
     /// What the threshold was chosen for.
     pub objective: Objective,
@@ -57,48 +65,83 @@ pub struct LabelDecision {
     pub basis: Basis,
 }
 
-/// An answer to one question about one text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An answer to one question about one text, from no to yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answer {
-    /// It holds.
-    Yes,
     /// It does not hold.
     No,
     /// Too close to call.
     Unsure,
+    /// It holds.
+    Yes,
 }
 
 impl Decisions {
-    /// The logits whose sigmoids are calibrated chances, in the shape of `logits`.
+    /// The log-odds of calibrated chances, in the shape of `logits`: each label's calibration, then
+    /// the softmax of each exclusive group, and then no cause above what it implies.
     ///
     /// # Panics
     ///
-    /// When `logits` has another number of labels.
-    pub fn calibrate(&self, logits: &Logits) -> Logits {
+    /// When `questions` or `logits` have another number of labels.
+    pub fn calibrate(&self, questions: &Questions, logits: &Logits) -> LogOdds {
         self.check_width(logits.n_labels());
-        let of_row = |row: usize| {
-            let labels = logits.row(row).iter().zip(&self.labels);
-            labels.map(|(&logit, label)| label.calibration.apply(logit))
-        };
-        let values = (0..logits.rows()).flat_map(of_row).collect();
-        Logits::new(values, logits.n_labels())
+        let mut values = logits.values().to_vec();
+        for row in values.chunks_exact_mut(logits.n_labels()) {
+            self.calibrate_row(questions, row);
+        }
+        LogOdds::new(values, logits.n_labels())
     }
 
-    /// The threshold of each label.
-    pub fn thresholds(&self) -> Vec<f32> {
+    /// Makes log-odds of calibrated chances out of the logits in `row`.
+    fn calibrate_row(&self, questions: &Questions, row: &mut [f32]) {
+        let calibrations = self.labels.iter().map(|label| &label.calibration);
+        calibrate_row(questions, calibrations, row);
+    }
+
+    /// The threshold of each label, `None` in an exclusive group.
+    pub fn thresholds(&self) -> Vec<Option<f32>> {
         self.labels.iter().map(|label| label.threshold).collect()
     }
 
     /// The answers that go with calibrated `probabilities`, row-major.
     ///
+    /// In an exclusive group the likeliest outcome is the answer. Where it is not likely enough to
+    /// be sure of, the likeliest label is "unsure" and the others are no.
+    ///
     /// # Panics
     ///
-    /// When `probabilities` has another number of labels.
-    pub fn answers(&self, probabilities: &Probabilities) -> Vec<Answer> {
+    /// When `questions` or `probabilities` have another number of labels.
+    pub fn answers(&self, questions: &Questions, probabilities: &Probabilities) -> Vec<Answer> {
         self.check_width(probabilities.n_labels());
-        let labels = self.labels.iter().cycle();
-        let values = probabilities.values().iter().zip(labels);
-        values.map(|(&p, label)| label.answer(p)).collect()
+        let mut answers = vec![Answer::No; probabilities.values().len()];
+        let n_labels = probabilities.n_labels();
+        let rows = probabilities.values().chunks_exact(n_labels);
+        for (row, out) in rows.zip(answers.chunks_exact_mut(n_labels)) {
+            self.answer_row(questions, row, out);
+        }
+        answers
+    }
+
+    fn answer_row(&self, questions: &Questions, probabilities: &[f32], out: &mut [Answer]) {
+        for ((out, &p), label) in out.iter_mut().zip(probabilities).zip(&self.labels) {
+            *out = label
+                .threshold
+                .map_or(Answer::No, |threshold| answer(p, threshold, label.unsure));
+        }
+        for group in questions.exclusive() {
+            let likeliest = group.likeliest(probabilities);
+            let sure_from = self.labels[likeliest.label]
+                .unsure
+                .map_or(0.0, |band| band.to);
+            out[likeliest.label] = if likeliest.chance < f64::from(sure_from) {
+                Answer::Unsure
+            } else if likeliest.is_yes {
+                Answer::Yes
+            } else {
+                Answer::No
+            };
+        }
+        questions.make_consistent(out);
     }
 
     /// Whether some answers may be "unsure".
@@ -107,27 +150,42 @@ impl Decisions {
     }
 
     /// Decisions of a model that has none of its own: the network's probabilities, yes from
-    /// `threshold` up.
-    pub fn fixed(labels: &[String], threshold: f32) -> Self {
-        let fixed = |label: &String| LabelDecision {
-            label: label.clone(),
-            calibration: Calibration::None,
-            threshold,
-            unsure: None,
-            objective: Objective::Fixed { threshold },
-            basis: Basis::Given,
+    /// `threshold` up; in an exclusive group the likeliest label.
+    pub fn fixed(questions: &Questions, threshold: f32) -> Self {
+        let fixed = |(i, label): (usize, &String)| {
+            let (threshold, objective, basis) = if questions.is_exclusive(i) {
+                (None, Objective::Likeliest, Basis::Exclusive)
+            } else {
+                (
+                    Some(threshold),
+                    Objective::Fixed { threshold },
+                    Basis::Given,
+                )
+            };
+            LabelDecision {
+                label: label.clone(),
+                calibration: Calibration::None,
+                threshold,
+                unsure: None,
+                objective,
+                basis,
+            }
         };
         Self {
             rows: 0,
-            labels: labels.iter().map(fixed).collect(),
+            labels: questions.labels().iter().enumerate().map(fixed).collect(),
         }
     }
 
-    /// The same calibrations with one threshold for all labels and no band.
+    /// The same calibrations with one threshold for all labels and no band. In an exclusive group
+    /// the likeliest label stays the answer.
     pub fn at_threshold(mut self, threshold: f32) -> Self {
         for label in &mut self.labels {
-            label.threshold = threshold;
             label.unsure = None;
+            if label.threshold.is_none() {
+                continue;
+            }
+            label.threshold = Some(threshold);
             label.objective = Objective::Fixed { threshold };
             label.basis = Basis::Given;
         }
@@ -154,11 +212,27 @@ impl Decisions {
         self.labels.iter().map(|label| &label.label).eq(labels)
     }
 
-    /// What is wrong with decisions that were read from a file.
-    pub(crate) fn flaw(&self) -> Option<String> {
-        self.labels.iter().find_map(|label| {
-            let flaw = label.flaw()?;
+    /// What is wrong with decisions that were read from a file, if they are for `questions`.
+    pub(crate) fn flaw(&self, questions: &Questions) -> Option<String> {
+        let labels = self.labels.iter().enumerate();
+        let flawed = labels.clone().find_map(|(i, label)| {
+            let flaw = label.flaw(questions.is_exclusive(i))?;
             Some(format!("`decisions` of label `{}`: {flaw}", label.label))
+        });
+        flawed.or_else(|| {
+            let shared = |i: &usize| (&self.labels[*i].calibration, self.labels[*i].unsure);
+            let groups = questions.exclusive().iter();
+            let uneven = |members: &[usize]| {
+                let mut members = members.iter();
+                let first = members.next().map(shared);
+                members.any(|label| Some(shared(label)) != first)
+            };
+            let group = groups.clone().find(|group| uneven(&group.members))?;
+            Some(format!(
+                "`decisions`: the labels of the exclusive group `{}` differ in `calibration` or \
+                 `unsure`; expected the same for all",
+                group.name
+            ))
         })
     }
 
@@ -172,18 +246,29 @@ impl Decisions {
 }
 
 impl LabelDecision {
-    /// The answer that goes with a calibrated `probability`. Where a band says otherwise, the
-    /// threshold does not count.
-    pub fn answer(&self, probability: f32) -> Answer {
-        answer(probability, self.threshold, self.unsure)
-    }
-
-    fn flaw(&self) -> Option<String> {
+    fn flaw(&self, is_exclusive: bool) -> Option<String> {
         let is_threshold = |t: f32| (0.0..=cuts::NEVER).contains(&t);
-        if !is_threshold(self.threshold) {
+        match self.threshold {
+            None if is_exclusive => {}
+            Some(threshold) if !is_exclusive && is_threshold(threshold) => {}
+            found => {
+                let found = found.map_or("null".into(), |threshold| threshold.to_string());
+                let expected = if is_exclusive {
+                    "null in an exclusive group"
+                } else {
+                    "0 to 1"
+                };
+                return Some(format!("`threshold` is {found}; expected {expected}"));
+            }
+        }
+        let is_of_group = matches!(
+            self.calibration,
+            Calibration::None | Calibration::Temperature { .. }
+        );
+        if is_exclusive && !is_of_group {
             return Some(format!(
-                "`threshold` is {}; expected 0 to 1",
-                self.threshold
+                "calibration `{}`; expected `none` or `temperature` in an exclusive group",
+                self.calibration.name()
             ));
         }
         if let Some(band) = self.unsure
@@ -198,6 +283,19 @@ impl LabelDecision {
     }
 }
 
+/// Makes log-odds of calibrated chances out of the logits in `row`.
+fn calibrate_row<'a>(
+    questions: &Questions,
+    calibrations: impl Iterator<Item = &'a Calibration>,
+    row: &mut [f32],
+) {
+    for (logit, calibration) in row.iter_mut().zip(calibrations) {
+        *logit = calibration.apply(*logit);
+    }
+    exclude(questions, row);
+    questions.make_consistent(row);
+}
+
 /// The answer that goes with a calibrated `probability`: by the band where there is one, else by
 /// the threshold.
 fn answer(probability: f32, threshold: f32, unsure: Option<Band>) -> Answer {
@@ -208,5 +306,105 @@ fn answer(probability: f32, threshold: f32, unsure: Option<Band>) -> Answer {
         Answer::Unsure
     } else {
         Answer::No
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::questions::tests::questions;
+
+    fn answers(decisions: &Decisions, questions: &Questions, chances: &[f32]) -> Vec<Answer> {
+        let log_odds = chances.iter().map(|p| (p / (1.0 - p)).ln()).collect();
+        let log_odds = LogOdds::new(log_odds, chances.len());
+        decisions.answers(questions, &log_odds.probabilities())
+    }
+
+    #[test]
+    fn a_group_is_unsure_of_its_likeliest_label_where_its_chance_is_low() {
+        use Answer::{No, Unsure, Yes};
+        let exactly = questions("a,b,c", &["g=a,b,c"], &[]);
+        let at_most = questions("a,b,c", &["g?=a,b,c"], &[]);
+        let cases = [
+            ([0.8, 0.1, 0.1], [Yes, No, No], [Yes, No, No]),
+            ([0.5, 0.4, 0.1], [Unsure, No, No], [Unsure, No, No]),
+            ([0.1, 0.05, 0.1], [Unsure, No, No], [No, No, No]),
+            ([0.2, 0.3, 0.1], [No, Unsure, No], [No, Unsure, No]),
+        ];
+        for (chances, of_exactly, of_at_most) in cases {
+            for (questions, expected) in [(&exactly, of_exactly), (&at_most, of_at_most)] {
+                let mut decisions = Decisions::fixed(questions, 0.5);
+                for label in &mut decisions.labels {
+                    label.unsure = Some(Band { from: 0.0, to: 0.7 });
+                }
+                assert_eq!(
+                    answers(&decisions, questions, &chances),
+                    expected,
+                    "{chances:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_cause_is_no_surer_than_its_consequence() {
+        use Answer::{No, Unsure, Yes};
+        let implied = questions("a,b", &[], &["a:b"]);
+        let mut decisions = Decisions::fixed(&implied, 0.5);
+        decisions.labels[1].unsure = Some(Band { from: 0.3, to: 0.8 });
+        let cases = [
+            ([0.9, 0.9], [Yes, Yes]),
+            ([0.9, 0.5], [Unsure, Unsure]),
+            ([0.9, 0.1], [No, No]),
+            ([0.1, 0.9], [No, Yes]),
+        ];
+        for (chances, expected) in cases {
+            assert_eq!(
+                answers(&decisions, &implied, &chances),
+                expected,
+                "{chances:?}"
+            );
+        }
+        let calibrated = decisions.calibrate(&implied, &Logits::new(vec![2.0, -1.0], 2));
+        assert_eq!(calibrated.values(), [-1.0, -1.0]);
+    }
+
+    #[test]
+    fn a_temperature_goes_before_the_softmax() {
+        let questions = questions("a,b,c", &["g=a,c"], &[]);
+        let mut decisions = Decisions::fixed(&questions, 0.5);
+        for label in [0, 2] {
+            decisions.labels[label].calibration = Calibration::Temperature { temperature: 2.0 };
+        }
+        assert_eq!(decisions.flaw(&questions), None);
+        let log_odds = decisions.calibrate(&questions, &Logits::new(vec![3.0, 0.5, -1.0], 3));
+        assert_eq!(log_odds.values(), [2.0, 0.5, -2.0]);
+    }
+
+    #[test]
+    fn decisions_that_are_not_for_a_group_are_a_flaw() {
+        let grouped = questions("a,b,c", &["g=a,c"], &[]);
+        let free = questions("a,b,c", &[], &[]);
+        let flaw = |decisions: &Decisions, questions| decisions.flaw(questions).unwrap();
+        let expected =
+            "`decisions` of label `a`: `threshold` is 0.5; expected null in an exclusive";
+        assert!(flaw(&Decisions::fixed(&free, 0.5), &grouped).starts_with(expected));
+        let mut decisions = Decisions::fixed(&grouped, 0.5);
+        let expected = "`decisions` of label `a`: `threshold` is null; expected 0 to 1";
+        assert_eq!(flaw(&decisions, &free), expected);
+        decisions.labels[2].calibration = Calibration::Temperature { temperature: 2.0 };
+        assert!(flaw(&decisions, &grouped).contains("group `g` differ in `calibration`"));
+        decisions.labels[2].calibration = Calibration::Platt { a: 1.0, b: 0.0 };
+        assert!(flaw(&decisions, &grouped).contains("calibration `platt`; expected `none`"));
+    }
+
+    #[test]
+    fn a_threshold_from_outside_leaves_groups_alone() {
+        let questions = questions("a,b,c", &["g=a,c"], &[]);
+        let decisions = Decisions::fixed(&questions, 0.5).at_threshold(0.25);
+        assert_eq!(decisions.thresholds(), [None, Some(0.25), None]);
+        assert_eq!(decisions.flaw(&questions), None);
+        let json = serde_json::to_string(&decisions).unwrap();
+        assert_eq!(serde_json::from_str::<Decisions>(&json).unwrap(), decisions);
     }
 }

@@ -8,6 +8,7 @@ use multihot_table::TableError;
 use multihot_tokenizer::TokenizerError;
 
 use crate::decisions::TuneError;
+use crate::questions::{RelationsError, UnsettledError};
 use crate::split::SplitError;
 use crate::train::OptionsError;
 
@@ -33,11 +34,21 @@ pub enum Error {
     /// Decisions could not be worked out.
     #[error(transparent)]
     Tune(#[from] TuneError),
+    /// Labels cannot belong together as it was said.
+    #[error(transparent)]
+    Relations(#[from] RelationsError),
+    /// A row says what an exclusive group rules out.
+    #[error(transparent)]
+    Unsettled(#[from] UnsettledError),
     /// The folder holds an encoder that nobody has trained a head for.
     #[error("{}: config.json names no `…ForSequenceClassification`: this is an encoder without answers", .0.display())]
     NotAClassifier(PathBuf),
-    /// The folder's answers are not independent yes/no answers, or do not say so.
-    #[error("{}: `problem_type` is {found}; expected `multi_label_classification`", folder.display())]
+    /// The folder's answers are no yes/no answers, or it is not said whether they exclude each other.
+    #[error(
+        "{}: `problem_type` is {found}; expected `multi_label_classification`, or \
+         `single_label_classification` with several labels",
+        folder.display()
+    )]
     ProblemType {
         /// The model folder.
         folder: PathBuf,
@@ -173,9 +184,12 @@ impl Error {
             )),
             Error::ProblemType { .. } => Some(
                 "where the answers do not exclude each other, write \
-                 `\"problem_type\": \"multi_label_classification\"` into config.json"
+                 `\"problem_type\": \"multi_label_classification\"` into config.json, and where \
+                 they do `\"single_label_classification\"`"
                     .into(),
             ),
+            Error::Relations(error) => error.hint(),
+            Error::Unsettled(error) => error.hint(),
             Error::Split { reason, .. } => reason.hint(),
             Error::NothingKnown { .. } => {
                 Some("`multihot inspect` shows what was read of each column".into())

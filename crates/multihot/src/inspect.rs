@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::classifier::tokenizer;
 use crate::decisions::Decisions;
 use crate::error::Error;
+use crate::questions::Relations;
 use crate::stored::{Answers, Stored};
 use crate::windows::Windows;
 
@@ -43,6 +44,9 @@ pub struct FolderReport {
     pub pair_column: Option<String>,
     /// Names of its labels, in order; empty for an encoder.
     pub labels: Vec<String>,
+    /// Which of them exclude or imply each other.
+    #[serde(flatten)]
+    pub relations: Relations,
     /// How its logits become answers, where that was worked out.
     pub decisions: Option<Decisions>,
     /// How a row's tokens become one vector, where multihot wrote the folder.
@@ -69,7 +73,10 @@ pub fn folder(path: &Path, family: Option<Family>) -> Result<FolderReport, Error
     let mut notes = folder.notes();
     notes.extend(tokenizer.notes().iter().cloned());
     let answers = match Answers::of(&folder) {
-        Ok(answers) => Some(answers),
+        Ok(answers) => {
+            notes.extend(answers.notes.iter().cloned());
+            Some(answers)
+        }
         Err(Error::NotAClassifier(_)) => None,
         Err(error) => {
             notes.push(error.to_string());
@@ -103,7 +110,13 @@ pub fn folder(path: &Path, family: Option<Family>) -> Result<FolderReport, Error
         decisions: answers
             .as_ref()
             .and_then(|answers| answers.decisions.clone()),
-        labels: answers.map(|answers| answers.labels).unwrap_or_default(),
+        relations: answers
+            .as_ref()
+            .map(|answers| answers.questions.relations())
+            .unwrap_or_default(),
+        labels: answers
+            .map(|answers| answers.questions.labels().to_vec())
+            .unwrap_or_default(),
         pooling: stored.map(|stored| stored.pooling),
         pooling_hint: folder.pooling_hint(),
         tokenizer: tokenizer.source().display().to_string(),

@@ -164,14 +164,14 @@ fn self_confidence(given: bool, probability: f32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scores::Logits;
+    use crate::scores::LogOdds;
     use Cell::{No, Unknown, Yes};
     use proptest::prelude::*;
     use serde_json::Value;
 
     fn probabilities(values: &[f64], n_labels: usize) -> Probabilities {
         let logit = |p: &f64| (p / (1.0 - p)).ln() as f32;
-        Logits::new(values.iter().map(logit).collect(), n_labels).probabilities()
+        LogOdds::new(values.iter().map(logit).collect(), n_labels).probabilities()
     }
 
     fn places(errors: &[LabelError]) -> Vec<(usize, usize)> {
@@ -191,7 +191,7 @@ mod tests {
             let name = &case["name"];
             let logits: Vec<Vec<f32>> = serde_json::from_value(case["logits"].clone()).unwrap();
             let n_labels = logits[0].len();
-            let probabilities = Logits::new(logits.concat(), n_labels).probabilities();
+            let probabilities = LogOdds::new(logits.concat(), n_labels).probabilities();
             let rows: Vec<Vec<Option<u8>>> = serde_json::from_value(case["cells"].clone()).unwrap();
             let cells: Vec<Cell> = rows
                 .concat()
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_not_a_number_counts_nowhere() {
         let logits = vec![2.0, f32::NAN, -2.0, 3.0, f32::NAN, -3.0];
-        let probabilities = Logits::new(logits, 1).probabilities();
+        let probabilities = LogOdds::new(logits, 1).probabilities();
         let errors = label_errors(&probabilities, &[Yes, Yes, No, No, No, No]);
         assert_eq!(places(&errors), [(3, 0)]);
         assert_eq!(row_qualities(&probabilities, &[Yes; 6])[1], None);
@@ -296,7 +296,7 @@ mod tests {
         /// Flips pull the average of an answer, the bar, below its least likely right cell.
         #[test]
         fn flipped_cells_are_found_and_no_others((logits, cells, flips) in flipped()) {
-            let errors = label_errors(&Logits::new(logits, 2).probabilities(), &cells);
+            let errors = label_errors(&LogOdds::new(logits, 2).probabilities(), &cells);
             let mut found = vec![false; flips.len()];
             for error in &errors {
                 found[2 * error.row + error.label] = true;
@@ -314,8 +314,8 @@ mod tests {
             let rows: Vec<usize> = (0..cells.len()).filter(kept).collect();
             let fewer_logits = rows.iter().map(|&i| logits[i]).collect();
             let fewer_cells: Vec<Cell> = rows.iter().map(|&i| cells[i]).collect();
-            let blanked = label_errors(&Logits::new(logits, 2).probabilities(), &blanked);
-            let fewer = label_errors(&Logits::new(fewer_logits, 2).probabilities(), &fewer_cells);
+            let blanked = label_errors(&LogOdds::new(logits, 2).probabilities(), &blanked);
+            let fewer = label_errors(&LogOdds::new(fewer_logits, 2).probabilities(), &fewer_cells);
             let original = |e: &LabelError| (rows[2 * e.row] / 2, e.label);
             let fewer: Vec<_> = fewer.iter().map(original).collect();
             prop_assert_eq!(places(&blanked), fewer);

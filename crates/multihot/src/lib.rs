@@ -3,7 +3,8 @@
 //! Several yes/no questions about each text, none, some or all of them true at once: one
 //! linear layer with an output a question on top of the encoder, trained with binary
 //! cross-entropy on its raw outputs, the logits. A probability is their sigmoid, taken
-//! afterwards, where somebody needs one.
+//! afterwards, where somebody needs one. Questions that exclude or imply each other can be told
+//! so ([`questions`]): in a group of which one holds, probabilities are those of a softmax.
 //!
 //! ```
 //! use multihot::{Classifier, Cpu, LoadOptions, ReadOptions, Silent, Source, TrainJob};
@@ -43,6 +44,7 @@ mod label_errors;
 pub mod metrics;
 mod precision;
 mod predict;
+pub mod questions;
 mod report;
 mod rows;
 pub mod scores;
@@ -78,8 +80,9 @@ pub use multihot_table::{
 pub use multihot_tokenizer::{Text, Truncation};
 pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};
 pub use predict::{PredictOptions, PredictSummary, predict};
+pub use questions::{Exclusive, Implies, Questions, Relations};
 pub use report::{ReportInput, ReportKind, write_report};
-pub use scores::{Logits, Probabilities};
+pub use scores::{LogOdds, Logits, Probabilities};
 pub use speed::{Scoring, peak_rss_bytes};
 pub use split::{SplitJob, SplitParts, SplitReport, split_table};
 pub use train::{

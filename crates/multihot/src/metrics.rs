@@ -1,4 +1,4 @@
-//! How good logits are, measured on rows whose cells are known.
+//! How good log-odds are, measured on rows whose cells are known.
 //!
 //! Everything is worked out in `f64`. What has no value is `None`: precision where nothing was
 //! predicted, a curve where a label has one value only. An unknown cell counts nowhere.
@@ -13,6 +13,7 @@ mod calibration;
 pub(crate) mod counts;
 pub(crate) mod curves;
 mod difference;
+mod exclusive;
 mod intervals;
 mod label;
 mod points;
@@ -28,7 +29,8 @@ use multihot_kernels::Pool;
 use multihot_table::Cell;
 use serde::{Serialize, Serializer};
 
-use crate::scores::Logits;
+use crate::questions::Questions;
+use crate::scores::LogOdds;
 pub use averages::{Averages, DecisionFigures};
 pub(crate) use bootstrap::Resampling;
 pub use bootstrap::{Bootstrap, Draws, Interval};
@@ -36,6 +38,7 @@ pub use calibration::{CalibrationErrors, EqualWidth};
 pub use counts::Counts;
 pub use difference::Difference;
 pub(crate) use difference::holm;
+pub use exclusive::ExclusiveEvaluation;
 pub use intervals::{CurveIntervals, Intervals, LabelIntervals};
 pub use label::LabelEvaluation;
 pub(crate) use label::LabelReplicate;
@@ -77,25 +80,32 @@ pub struct Evaluation {
     pub ranking: RowRanking,
     /// The means of the labels' calibration.
     pub calibration: CalibrationErrors,
+    /// Each exclusive group; left out where there is none.
+    #[serde(
+        serialize_with = "exclusive::by_name",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub exclusive: Vec<ExclusiveEvaluation>,
     /// 95 % intervals of the main figures, each where the figure itself stands; left out where
     /// none were made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Intervals>,
 }
 
-/// Compares `logits` with the `cells` of the same shape, row-major, one column for each of
-/// `labels`, without intervals, and on all cores where there is much to do.
+/// Compares `log_odds` with the `cells` of the same shape, row-major, one column for each label of
+/// `questions`, without intervals, and on all cores where there is much to do.
 ///
-/// A cell is decided yes where the sigmoid of its logit is at least its label's threshold.
+/// A cell is decided yes where the sigmoid of its log-odds is at least its label's threshold; in an
+/// exclusive group, whose labels have none, where it is the likeliest.
 ///
 /// # Panics
 ///
 /// When the four differ in shape.
 pub fn evaluate(
-    labels: &[String],
-    logits: &Logits,
+    questions: &Questions,
+    log_odds: &LogOdds,
     cells: &[Cell],
-    thresholds: &[f32],
+    thresholds: &[Option<f32>],
 ) -> Evaluation {
     let threads = if cells.len() < WORTH_THREADS {
         1
@@ -103,7 +113,7 @@ pub fn evaluate(
         std::thread::available_parallelism().map_or(1, usize::from)
     };
     let pool = Pool::new(threads);
-    let judged = Judged::new(labels, logits, cells, thresholds, &pool);
+    let judged = Judged::new(questions, log_odds, cells, thresholds, &pool);
     evaluate_with(&judged, Bootstrap::OFF)
 }
 
@@ -112,14 +122,14 @@ const WORTH_THREADS: usize = 1 << 16;
 
 /// [`evaluate`], with intervals.
 pub fn evaluate_with(judged: &Judged<'_>, bootstrap: Bootstrap) -> Evaluation {
-    let resampling = bootstrap.draw(judged.logits.rows(), judged.cells.len());
+    let resampling = bootstrap.draw(judged.log_odds.rows(), judged.cells.len());
     let measured = Measured::new(judged, resampling.as_ref());
     let intervals = resampling.map(|resampling| Intervals::new(&measured, resampling.draws()));
     let sample = measured.sample();
     let by_label = sample.by_label();
     Evaluation {
-        rows: judged.logits.rows(),
-        report: Report::new(judged.labels, &by_label, &sample.rows),
+        rows: judged.log_odds.rows(),
+        report: Report::new(judged.labels(), &by_label, &sample.rows),
         macro_scores: Averages::macro_of(&sample),
         subset_accuracy: sample.subset_accuracy(),
         hamming_loss: sample.hamming_loss(),
@@ -128,58 +138,73 @@ pub fn evaluate_with(judged: &Judged<'_>, bootstrap: Bootstrap) -> Evaluation {
         weighted_scores: Averages::weighted(&sample),
         samples_scores: Averages::samples(&measured.rows),
         calibration: CalibrationErrors::mean(measured.labels().map(|label| &label.calibration)),
+        exclusive: judged
+            .questions
+            .exclusive()
+            .iter()
+            .map(|group| ExclusiveEvaluation::of(group, judged))
+            .collect(),
         ranking: measured.rows.ranking.clone(),
         labels: measured.labels().cloned().collect(),
         intervals,
     }
 }
 
-/// Logits, what is decided from them, and the cells that say what is right.
+/// Log-odds, what is decided from them, and the cells that say what is right.
 pub struct Judged<'a> {
-    labels: &'a [String],
-    logits: &'a Logits,
+    questions: &'a Questions,
+    log_odds: &'a LogOdds,
     cells: &'a [Cell],
-    thresholds: &'a [f32],
+    thresholds: &'a [Option<f32>],
     decisions: Vec<bool>,
     pool: &'a Pool,
 }
 
 impl<'a> Judged<'a> {
-    /// Decides by one threshold a label; `pool` does the work, here and later. All is row-major.
+    /// Decides by one threshold a label, `None` in exclusive groups; `pool` does the work, here and
+    /// later. All is row-major.
     ///
     /// # Panics
     ///
-    /// When `labels`, `logits`, `cells` and `thresholds` differ in shape.
+    /// When `questions`, `log_odds`, `cells` and `thresholds` differ in shape, or a label has no
+    /// threshold and is in no exclusive group.
     pub fn new(
-        labels: &'a [String],
-        logits: &'a Logits,
+        questions: &'a Questions,
+        log_odds: &'a LogOdds,
         cells: &'a [Cell],
-        thresholds: &'a [f32],
+        thresholds: &'a [Option<f32>],
         pool: &'a Pool,
     ) -> Self {
         assert_eq!(
-            labels.len(),
-            logits.n_labels(),
+            questions.labels().len(),
+            log_odds.n_labels(),
             "evaluate: not one name for each label"
         );
         assert_eq!(
             cells.len(),
-            logits.values().len(),
-            "evaluate: logits and `cells` differ in length"
+            log_odds.values().len(),
+            "evaluate: log-odds and `cells` differ in length"
         );
-        assert_eq!(
-            thresholds.len(),
-            labels.len(),
-            "evaluate: not one threshold for each label"
+        let has_its_rule = |(label, threshold): (usize, &Option<f32>)| {
+            questions.is_exclusive(label) == threshold.is_none()
+        };
+        assert!(
+            thresholds.len() == log_odds.n_labels()
+                && thresholds.iter().enumerate().all(has_its_rule),
+            "evaluate: not one threshold for each label in no exclusive group"
         );
         Self {
-            decisions: logits.decisions(thresholds, pool),
-            labels,
-            logits,
+            decisions: log_odds.decisions(questions, thresholds, pool),
+            questions,
+            log_odds,
             cells,
             thresholds,
             pool,
         }
+    }
+
+    fn labels(&self) -> &'a [String] {
+        self.questions.labels()
     }
 }
 
@@ -214,9 +239,9 @@ mod tests {
     use Cell::{No, Unknown, Yes};
     use proptest::prelude::*;
 
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
-    }
+    use crate::questions::tests::questions;
+
+    const HALF: Option<f32> = Some(0.5);
 
     fn text(evaluation: &Evaluation) -> String {
         let mut out = Vec::new();
@@ -226,20 +251,20 @@ mod tests {
 
     /// The table of scikit-learn's own layout, with one more label that is never true.
     fn example() -> Evaluation {
-        let (labels, logits, cells) = example_rows();
-        evaluate(&labels, &logits, &cells, &[0.5; 3])
+        let (questions, log_odds, cells) = example_rows();
+        evaluate(&questions, &log_odds, &cells, &[HALF; 3])
     }
 
-    fn example_rows() -> (Vec<String>, Logits, [Cell; 12]) {
-        let labels = names(&["positive", "sports", "business"]);
-        let logits = Logits::new(
+    fn example_rows() -> (Questions, LogOdds, [Cell; 12]) {
+        let questions = questions("positive,sports,business", &[], &[]);
+        let log_odds = LogOdds::new(
             vec![
                 2.0, 1.0, -1.0, 1.0, -1.0, -2.0, -0.5, -2.0, -1.0, 0.5, -3.0, -1.5,
             ],
             3,
         );
         let cells = [Yes, Yes, No, Yes, Yes, No, Yes, No, Unknown, No, No, No];
-        (labels, logits, cells)
+        (questions, log_odds, cells)
     }
 
     #[test]
@@ -324,9 +349,9 @@ calibration, mean over labels
 
     /// The example with intervals.
     fn example_with_intervals(thresholds: [f32; 3]) -> Evaluation {
-        let (labels, logits, cells) = example_rows();
-        let pool = Pool::new(1);
-        let judged = Judged::new(&labels, &logits, &cells, &thresholds, &pool);
+        let (questions, log_odds, cells) = example_rows();
+        let (pool, thresholds) = (Pool::new(1), thresholds.map(Some));
+        let judged = Judged::new(&questions, &log_odds, &cells, &thresholds, &pool);
         evaluate_with(&judged, Bootstrap::default())
     }
 
@@ -373,10 +398,10 @@ calibration, mean over labels
 
     #[test]
     fn the_same_seed_gives_the_same_intervals_on_any_number_of_threads() {
-        let (labels, logits, cells) = example_rows();
+        let (questions, log_odds, cells) = example_rows();
         let intervals = |seed, threads| {
             let pool = Pool::new(threads);
-            let judged = Judged::new(&labels, &logits, &cells, &[0.5; 3], &pool);
+            let judged = Judged::new(&questions, &log_odds, &cells, &[HALF; 3], &pool);
             evaluate_with(
                 &judged,
                 Bootstrap {
@@ -415,8 +440,9 @@ calibration, mean over labels
 
     #[test]
     fn names_line_up_whatever_their_width() {
-        let labels = names(&["スポーツの話題です", "line\nbreak", "é"]);
-        let evaluation = evaluate(&labels, &Logits::new(vec![1.0; 3], 3), &[Yes; 3], &[0.5; 3]);
+        let questions = questions("スポーツの話題です,line\nbreak,é", &[], &[]);
+        let log_odds = LogOdds::new(vec![1.0; 3], 3);
+        let evaluation = evaluate(&questions, &log_odds, &[Yes; 3], &[HALF; 3]);
         let table = text(&evaluation);
         let lines: Vec<&str> = table.lines().skip(2).take(3).collect();
         assert!(
@@ -435,10 +461,11 @@ calibration, mean over labels
 
     #[test]
     fn nothing_known_gives_nothing_but_counts() {
-        let labels = names(&["a", "b"]);
+        let questions = questions("a,b", &[], &[]);
         for rows in [0, 3] {
-            let logits = Logits::new(vec![0.5; 2 * rows], 2);
-            let evaluation = evaluate(&labels, &logits, &vec![Unknown; 2 * rows], &[0.5; 2]);
+            let log_odds = LogOdds::new(vec![0.5; 2 * rows], 2);
+            let cells = vec![Unknown; 2 * rows];
+            let evaluation = evaluate(&questions, &log_odds, &cells, &[HALF; 2]);
             assert_eq!(evaluation.rows, rows);
             assert_eq!(evaluation.log_loss, None);
             assert_eq!(evaluation.subset_accuracy, None);
@@ -449,8 +476,9 @@ calibration, mean over labels
 
     #[test]
     fn a_broken_logit_breaks_no_evaluation() {
-        let logits = Logits::new(vec![f32::NAN, f32::INFINITY, -1.0, 1.0], 1);
-        let evaluation = evaluate(&names(&["a"]), &logits, &[Yes, No, No, Yes], &[0.5]);
+        let log_odds = LogOdds::new(vec![f32::NAN, f32::INFINITY, -1.0, 1.0], 1);
+        let questions = questions("a", &[], &[]);
+        let evaluation = evaluate(&questions, &log_odds, &[Yes, No, No, Yes], &[HALF]);
         assert_eq!(
             (evaluation.log_loss, evaluation.labels[0].roc_auc),
             (None, None)
@@ -471,10 +499,10 @@ calibration, mean over labels
         let logits = rows.iter().flat_map(|(logits, _)| *logits).collect();
         let cells: Vec<Cell> = rows.iter().flat_map(|(_, cells)| *cells).collect();
         evaluate(
-            &names(&["a", "b"]),
-            &Logits::new(logits, 2),
+            &questions("a,b", &[], &[]),
+            &LogOdds::new(logits, 2),
             &cells,
-            &[0.5; 2],
+            &[HALF; 2],
         )
     }
 
@@ -491,8 +519,8 @@ calibration, mean over labels
                     rows.iter().filter(|(_, cells)| cells[label] != Unknown).collect();
                 let logits = known.iter().map(|(logits, _)| logits[label]).collect();
                 let cells: Vec<Cell> = known.iter().map(|(_, cells)| cells[label]).collect();
-                let name = &evaluation.labels[label].name;
-                let alone = evaluate(std::slice::from_ref(name), &Logits::new(logits, 1), &cells, &[0.5]);
+                let questions = questions(&evaluation.labels[label].name, &[], &[]);
+                let alone = evaluate(&questions, &LogOdds::new(logits, 1), &cells, &[HALF]);
                 prop_assert_eq!(&alone.labels[0], &evaluation.labels[label]);
                 prop_assert_eq!(&alone.report.labels[0], &evaluation.report.labels[label]);
             }

@@ -139,7 +139,8 @@ fn answer<W: Write>(
     let raw = options
         .raw
         .then(|| classifier.log_odds(&scores.logits).probabilities());
-    let answers = classifier.decisions().answers(&scores.probabilities);
+    let (questions, decisions) = (classifier.questions(), classifier.decisions());
+    let answers = decisions.answers(questions, &scores.probabilities);
     let n_labels = classifier.labels().len();
     for ((index, row), answers) in portion.iter().enumerate().zip(answers.chunks(n_labels)) {
         let is = |wanted| answers.iter().map(|&answer| answer == wanted).collect();

@@ -22,7 +22,8 @@ use serde_json::Value;
 use crate::decisions::{Decisions, Tuning};
 use crate::error::Error;
 use crate::metrics::Evaluation;
-use crate::scores::Logits;
+use crate::questions::Questions;
+use crate::scores::LogOdds;
 use crate::train::EpochReport;
 
 const HTML: &str = include_str!("report/page.html");
@@ -42,7 +43,7 @@ pub enum ReportKind {
 }
 
 /// What a report is made of. `log_odds`, `calibrated` and `cells` have one shape: a row each, and
-/// in it one value for each of `labels`.
+/// in it one value for each label of `questions`.
 pub struct ReportInput<'a> {
     /// What it is about.
     pub kind: ReportKind,
@@ -53,12 +54,12 @@ pub struct ReportInput<'a> {
     /// What goes after `multihot tune` for this model and these rows: the page offers the command
     /// that stores a threshold.
     pub tune_arguments: &'a [String],
-    /// Names of the labels.
-    pub labels: &'a [String],
+    /// The labels, and what they have to do with each other.
+    pub questions: &'a Questions,
     /// The network's log-odds, before calibration.
-    pub log_odds: &'a Logits,
+    pub log_odds: &'a LogOdds,
     /// The same after calibration; thresholds are for their sigmoids.
-    pub calibrated: &'a Logits,
+    pub calibrated: &'a LogOdds,
     /// What the table says.
     pub cells: &'a [Cell],
     /// How logits become answers.
@@ -77,6 +78,13 @@ pub struct ReportInput<'a> {
     pub baseline: Option<&'a Evaluation>,
     /// What else a person should know, a sentence each.
     pub warnings: &'a [String],
+}
+
+impl<'a> ReportInput<'a> {
+    /// Names of the labels.
+    fn labels(&self) -> &'a [String] {
+        self.questions.labels()
+    }
 }
 
 /// Writes the report to `path`: beside it first, and renamed when it is whole.

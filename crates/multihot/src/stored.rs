@@ -10,12 +10,16 @@ use serde_json::{Value, json};
 
 use crate::decisions::{Decisions, Tuning};
 use crate::error::Error;
+use crate::questions::{Questions, Relations};
 use crate::train::{Distortion, TrainPlan};
 use crate::windows::Reading;
 
-/// Version of the layout below. A reader refuses a later one; 1 had no `decisions`, and 2 one row a
-/// text, cut on the right.
+/// Last version of the layout below. A reader refuses a later one.
 const VERSION: u32 = 3;
+/// The version without `exclusive`, `implies`, `windows`, `truncation` and `pair_column`; 1 had no
+/// `decisions` either. A folder that needs none of them has this one, so that older programs read
+/// it, and they refuse those that they would answer wrongly.
+const PLAIN: u32 = 2;
 /// Where the whole tuning stands, beside config.json, which has its decisions.
 pub(crate) const TUNING_FILE: &str = "tuning.json";
 
@@ -25,6 +29,9 @@ pub(crate) struct Stored {
     pub(crate) version: u32,
     /// Names of the labels, in the order of the network's outputs.
     pub(crate) labels: Vec<String>,
+    /// Which of them exclude or imply each other.
+    #[serde(flatten)]
+    relations: Relations,
     pub(crate) text_column: String,
     /// The column of the second text, where each row is a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,15 +52,16 @@ pub(crate) struct Stored {
 
 impl Stored {
     pub(crate) fn new(
-        labels: &[String],
+        questions: &Questions,
         table: &Table,
         (shifts, distortion): (Vec<f32>, Distortion),
         plan: &TrainPlan,
         decisions: Option<Decisions>,
     ) -> Self {
         Self {
-            version: VERSION,
-            labels: labels.to_vec(),
+            version: version(questions, table, plan),
+            labels: questions.labels().to_vec(),
+            relations: questions.relations(),
             text_column: table.text_column.clone(),
             pair_column: table.pair_column.clone(),
             reading: plan.reading,
@@ -85,7 +93,9 @@ impl Stored {
                 stored.shifts.len()
             )));
         }
-        stored.distortion.check(stored.labels.len()).map_err(fail)?;
+        let questions = Questions::new(&stored.labels, &stored.relations)
+            .map_err(|error| fail(error.to_string()))?;
+        stored.distortion.check(&questions).map_err(fail)?;
         // Transformers keeps our key when it trains the folder for other labels.
         let names = folder.config().label_names.as_ref();
         if names.is_some_and(|names| *names != stored.labels) {
@@ -95,6 +105,19 @@ impl Stored {
         stored.reading.check(usable).map_err(fail)?;
         Ok(Some(stored))
     }
+
+    /// The labels with their relations.
+    pub(crate) fn questions(&self) -> Questions {
+        Questions::new(&self.labels, &self.relations).expect("they were checked when they came in")
+    }
+}
+
+/// The first version that a program must read to answer as this model does.
+fn version(questions: &Questions, table: &Table, plan: &TrainPlan) -> u32 {
+    let is_plain = questions.are_independent()
+        && table.pair_column.is_none()
+        && plan.reading == Reading::cut(plan.reading.max_length);
+    if is_plain { PLAIN } else { VERSION }
 }
 
 fn fail(folder: &ModelFolder, reason: String) -> Error {
@@ -116,8 +139,8 @@ fn check_version(folder: &ModelFolder, value: &Value) -> Result<(), Error> {
     ))
 }
 
-/// The decisions that `folder`, a model of `labels`, keeps; `None` where it has none.
-fn decisions(folder: &ModelFolder, labels: &[String]) -> Result<Option<Decisions>, Error> {
+/// The decisions that `folder`, a model of these `questions`, keeps; `None` where it has none.
+fn decisions(folder: &ModelFolder, questions: &Questions) -> Result<Option<Decisions>, Error> {
     let Some(value) = folder.config().multihot() else {
         return Ok(None);
     };
@@ -128,10 +151,10 @@ fn decisions(folder: &ModelFolder, labels: &[String]) -> Result<Option<Decisions
     let decisions: Decisions = serde_json::from_value(decisions.clone())
         .map_err(|error| fail(folder, format!("`decisions`: {error}")))?;
     // Transformers keeps our key when it trains the folder for other labels.
-    if !decisions.are_for(labels) {
+    if !decisions.are_for(questions.labels()) {
         return Ok(None);
     }
-    match decisions.flaw() {
+    match decisions.flaw(questions) {
         Some(flaw) => Err(fail(folder, flaw)),
         None => Ok(Some(decisions)),
     }
@@ -149,7 +172,11 @@ pub(crate) fn replace_decisions(
     let key = multihot
         .as_object_mut()
         .ok_or_else(|| fail(&folder, "expected an object".into()))?;
-    key.insert("version".into(), json!(VERSION));
+    // A folder of another program may be one exclusive group without saying so here.
+    let has_groups = tuning.decisions.thresholds().contains(&None);
+    let needed = u64::from(if has_groups { VERSION } else { PLAIN });
+    let found = key.get("version").and_then(Value::as_u64).unwrap_or(0);
+    key.insert("version".into(), json!(found.max(needed)));
     key.insert("decisions".into(), value(&tuning.decisions));
     save::replace_json(&path.join(TUNING_FILE), &value(tuning))?;
     Ok(save::replace_multihot(
@@ -166,7 +193,7 @@ pub(crate) fn value(stored: &impl Serialize) -> Value {
 
 /// What a model folder answers, whoever wrote it.
 pub(crate) struct Answers {
-    pub(crate) labels: Vec<String>,
+    pub(crate) questions: Questions,
     /// The column that training read, where multihot wrote the folder.
     pub(crate) text_column: Option<String>,
     /// The column of second texts that training read, where there was one.
@@ -176,17 +203,21 @@ pub(crate) struct Answers {
     /// How logits become answers, where that was worked out.
     pub(crate) decisions: Option<Decisions>,
     pub(crate) distortion: Distortion,
+    /// What a person should know, a sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Answers {
     /// # Errors
     ///
-    /// When `folder` is a plain encoder, or its answers exclude each other.
+    /// When `folder` is a plain encoder, or does not say whether its answers exclude each other.
     pub(crate) fn of(folder: &ModelFolder) -> Result<Self, Error> {
         if let Some(stored) = Stored::read(folder)? {
+            let questions = stored.questions();
             return Ok(Self {
-                decisions: decisions(folder, &stored.labels)?,
-                labels: stored.labels,
+                decisions: decisions(folder, &questions)?,
+                questions,
+                notes: Vec::new(),
                 text_column: Some(stored.text_column),
                 pair_column: stored.pair_column,
                 reading: stored.reading,
@@ -200,10 +231,11 @@ impl Answers {
             .clone()
             .filter(|_| config.is_classifier())
             .ok_or_else(|| Error::NotAClassifier(folder.path().to_owned()))?;
-        require_multi_label(folder.path(), config.problem_type)?;
+        let (questions, notes) = questions(folder.path(), config.problem_type, &labels)?;
         Ok(Self {
-            decisions: decisions(folder, &labels)?,
-            labels,
+            decisions: decisions(folder, &questions)?,
+            questions,
+            notes,
             text_column: None,
             pair_column: None,
             reading: Reading::cut(config.usable_length()),
@@ -213,10 +245,23 @@ impl Answers {
     }
 }
 
-fn require_multi_label(folder: &Path, problem_type: Option<ProblemType>) -> Result<(), Error> {
+/// What the labels of another program's model have to do with each other, and a note about it.
+fn questions(
+    folder: &Path,
+    problem_type: Option<ProblemType>,
+    labels: &[String],
+) -> Result<(Questions, Vec<String>), Error> {
     let found = match problem_type {
-        Some(ProblemType::MultiLabel) => return Ok(()),
-        Some(ProblemType::SingleLabel) => "`single_label_classification`",
+        Some(ProblemType::MultiLabel) => return Ok((Questions::independent(labels), Vec::new())),
+        Some(ProblemType::SingleLabel) => {
+            if let Some(questions) = Questions::single_label(labels) {
+                let note = "its labels exclude each other (`problem_type` is \
+                            `single_label_classification`): their chances are those of a softmax, \
+                            and the likeliest is the answer";
+                return Ok((questions, vec![note.into()]));
+            }
+            "`single_label_classification` with one label"
+        }
         Some(ProblemType::Regression) => "`regression`",
         None => "not given",
     };

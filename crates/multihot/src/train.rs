@@ -126,7 +126,8 @@ pub struct EpochReport {
     pub epoch: u32,
     /// Mean loss of the training cells, with dropout, and with the loss and the weights as trained.
     pub train_loss: f64,
-    /// Mean cross-entropy of the known dev cells, unweighted; `None` where none is known.
+    /// Mean cross-entropy of the known dev cells, unweighted, an exclusive group counting as one;
+    /// `None` where none is known.
     pub dev_loss: Option<f64>,
     /// Mean over the labels with both values in dev; `None` where there is none.
     pub dev_macro_average_precision: Option<f64>,
@@ -217,7 +218,7 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     let out = NewFolder::create(job.out, job.overwrite || job.resume)?;
     let origin = Origin::open(job, observer)?;
     let parts = Parts::split(job, &origin.folder)?;
-    job.options.decisions.check(&parts.labels)?;
+    job.options.decisions.check(&parts.questions)?;
     let state = job.resume.then(|| checkpoint.state()).transpose()?;
     // On a resume `auto` is what it was, on whatever machine that was.
     let saved = state.as_ref().map(|state| state.plan.precision);
@@ -237,8 +238,8 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     let interrupted = run.epochs(&checkpoint, observer)?;
     run.restore_best(interrupted, &checkpoint)?;
     let held_out = match out_of_fold {
-        Some(out_of_fold) => (out_of_fold.log_odds, &parts.train),
-        None => (run.saved_log_odds()?, &parts.dev),
+        Some(out_of_fold) => (out_of_fold.undone, &parts.train),
+        None => (run.saved_logits()?, &parts.dev),
     };
     let mut verdict = run.decide(held_out, &job.options.tune_options(), observer)?;
     if job.options.baseline && verdict.tuning.is_some() {
@@ -260,8 +261,8 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
 
 /// What held-out rows say about the kept model.
 struct Verdict<'a> {
-    /// Before calibration, rid of what the loss does to chances.
-    log_odds: Logits,
+    /// Before calibration, with what the loss does to chances undone.
+    undone: Logits,
     /// The dev rows, or with folds all of them.
     rows: &'a Part<'a>,
     /// With the decisions that were chosen.
@@ -383,10 +384,10 @@ impl<'a> Run<'a> {
         if let Some(note) = precision::precision_note(plan.precision, job.cpu.isa()) {
             observer.note(&note);
         }
-        let distortion = plan.distortion(&parts.train.cells, parts.labels.len());
+        let distortion = plan.distortion(&parts.train.cells, &parts.questions);
         Ok(Self {
             encoder: start::encoder(job, &origin.folder, &plan, parts, &distortion, observer)?,
-            shifts: plan.shifts(parts.labels.len()),
+            shifts: plan.shifts(parts.labels().len()),
             distortion,
             last_epoch: plan.epochs,
             plan,
@@ -425,7 +426,7 @@ impl<'a> Run<'a> {
     }
 
     /// One pass over the training rows, reported with what the dev rows say after it: their
-    /// log-odds, or `None` when asked to stop.
+    /// logits, undone, or `None` when asked to stop.
     fn epoch_and_dev(
         &mut self,
         epoch: u32,
@@ -436,17 +437,28 @@ impl<'a> Run<'a> {
         let Some(train_loss) = train_loss else {
             return Ok(None);
         };
-        let log_odds = self.trained_log_odds()?;
-        let dev = self.evaluate(&log_odds, &self.parts.dev.cells);
+        let undone = self.trained_logits()?;
+        let cells = &self.parts.dev.cells;
+        let dev = self.evaluate(&undone, cells);
         let report = EpochReport {
             epoch: epoch + 1,
             train_loss,
-            dev_loss: dev.log_loss,
+            dev_loss: self.plain_loss(&undone, cells),
             dev_macro_average_precision: dev.macro_scores.average_precision,
         };
         observer.epoch(&report);
         self.progress.epochs.push(report);
-        Ok(Some(log_odds))
+        Ok(Some(undone))
+    }
+
+    /// Mean cross-entropy of the answered questions; `None` where there is none.
+    fn plain_loss(&self, undone: &Logits, cells: &[Cell]) -> Option<f64> {
+        let plain = Criterion {
+            questions: Some(&self.parts.questions),
+            ..Criterion::default()
+        };
+        let (sum, answered) = plain.sum(undone, cells);
+        (answered > 0 && sum.is_finite()).then(|| sum / answered as f64)
     }
 
     /// One pass over the training rows: the mean loss, or `None` when asked to stop.
@@ -485,10 +497,13 @@ impl<'a> Run<'a> {
         Ok(Some(loss_sum / known_sum.max(1) as f64))
     }
 
-    /// Known cells of an update: what its loss is divided by.
+    /// Answered questions of an update: what its loss is divided by.
     fn known(&self, micro_batches: &[Vec<usize>]) -> usize {
+        let Parts {
+            train, questions, ..
+        } = self.parts;
         let rows = micro_batches.iter().flatten();
-        rows.map(|&row| self.parts.train.known(row)).sum()
+        rows.map(|&row| questions.answered(train.row(row))).sum()
     }
 
     /// Forward, backward and one step of the optimizer; the loss summed over the cells.
@@ -509,7 +524,7 @@ impl<'a> Run<'a> {
             for portion in portions(self.train_rows.texts(), texts, self.plan.portion_tokens()) {
                 let lesson = Lesson {
                     cells: &self.parts.train.cells_of(portion.texts),
-                    criterion: self.plan.criterion(),
+                    criterion: self.plan.criterion(&self.parts.questions),
                     pooling: self.plan.reading.pooling(),
                     scale,
                     dropout,
@@ -524,29 +539,33 @@ impl<'a> Run<'a> {
         Ok(if norm.is_finite() { loss_sum } else { norm })
     }
 
-    /// Log-odds of the dev rows by the network as it would be saved, in the middle of a training.
-    fn trained_log_odds(&mut self) -> Result<Logits, Error> {
+    /// [`Run::saved_logits`] of the network as it would be saved, in the middle of a training.
+    fn trained_logits(&mut self) -> Result<Logits, Error> {
         let trained = self.encoder.output_bias().to_vec();
         self.encoder
             .set_output_bias(&write::saved_bias(&trained, &self.shifts));
-        let log_odds = self.saved_log_odds();
+        let logits = self.saved_logits();
         self.encoder.set_output_bias(&trained);
-        log_odds
+        logits
     }
 
-    /// Log-odds of the dev rows by a network whose output bias is that for saving: its logits,
-    /// with what the loss does to chances undone.
-    fn saved_log_odds(&self) -> Result<Logits, Error> {
+    /// Logits of the dev rows by a network whose output bias is that for saving, with what the
+    /// loss does to chances undone.
+    fn saved_logits(&self) -> Result<Logits, Error> {
         let windows = forward_windows(&self.encoder, &self.dev_rows)?;
         let pooling = self.plan.reading.pooling();
         let logits = pooling.pool(&windows, &self.dev_rows.counts());
-        Ok(self.distortion.undo(&logits).into_owned())
+        Ok(self
+            .distortion
+            .undo(&logits, &self.parts.questions)
+            .into_owned())
     }
 
-    /// Compares `log_odds` with `cells`, yes from even odds up.
-    fn evaluate(&self, log_odds: &Logits, cells: &[Cell]) -> Evaluation {
-        let labels = &self.parts.labels;
-        metrics::evaluate(labels, log_odds, cells, &vec![THRESHOLD; labels.len()])
+    /// Compares `undone` logits with `cells`, yes from even odds up.
+    fn evaluate(&self, undone: &Logits, cells: &[Cell]) -> Evaluation {
+        let questions = &self.parts.questions;
+        let thresholds = Decisions::fixed(questions, THRESHOLD).thresholds();
+        metrics::evaluate(questions, &undone.log_odds(questions), cells, &thresholds)
     }
 
     /// Brings the best epoch's parameters back and shifts the output bias for saving.
@@ -565,20 +584,20 @@ impl<'a> Run<'a> {
     /// Works decisions out on `rows` that were held out, and evaluates them with these.
     fn decide<'p>(
         &self,
-        (log_odds, rows): (Logits, &'p Part<'p>),
+        (undone, rows): (Logits, &'p Part<'p>),
         options: &TuneOptions,
         observer: &mut dyn Observer,
     ) -> Result<Verdict<'p>, Error> {
-        let (labels, cells) = (&self.parts.labels, &rows.cells);
-        let plain = self.evaluate(&log_odds, cells);
+        let (questions, cells) = (&self.parts.questions, &rows.cells);
+        let plain = self.evaluate(&undone, cells);
         let mut warnings = Vec::from_iter(guard::collapse(&plain, cells, self.plan.pooling));
         let pool = self.encoder.cpu().pool();
-        let (dev, tuning) = match decisions::tune(labels, &log_odds, cells, options, pool) {
+        let (dev, tuning) = match decisions::tune(questions, &undone, cells, options, pool) {
             Ok(tuning) => {
                 warnings.extend(tuning.warnings());
-                let calibrated = tuning.decisions.calibrate(&log_odds);
+                let calibrated = tuning.decisions.calibrate(questions, &undone);
                 let thresholds = tuning.decisions.thresholds();
-                let dev = metrics::evaluate(labels, &calibrated, cells, &thresholds);
+                let dev = metrics::evaluate(questions, &calibrated, cells, &thresholds);
                 (dev, Some(tuning))
             }
             Err(TuneError::NothingKnown) => {
@@ -589,7 +608,7 @@ impl<'a> Run<'a> {
         };
         warnings.iter().for_each(|warning| observer.note(warning));
         Ok(Verdict {
-            log_odds,
+            undone,
             rows,
             dev,
             tuning,
@@ -608,7 +627,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Error> {
         let tuning = verdict.tuning.as_ref();
         let stored = Stored::new(
-            &self.parts.labels,
+            &self.parts.questions,
             job.table,
             (self.shifts.clone(), self.distortion.clone()),
             &self.plan,
@@ -620,7 +639,7 @@ impl<'a> Run<'a> {
             out_of_fold: job.options.folds.map(|_| write::OutOfFoldRows {
                 table: job.table,
                 cells: &verdict.rows.cells,
-                log_odds: &verdict.log_odds,
+                undone: &verdict.undone,
             }),
         };
         write::model(out, origin, &self.encoder, &stored, records)
@@ -630,7 +649,7 @@ impl<'a> Run<'a> {
     fn report(&self, path: &Path, job: &TrainJob<'_>, verdict: &Verdict<'_>) -> Result<(), Error> {
         let (parts, tuning) = (&self.parts, verdict.tuning.as_ref());
         let decisions = tuning.map_or_else(
-            || Decisions::fixed(&parts.labels, THRESHOLD),
+            || Decisions::fixed(&parts.questions, THRESHOLD),
             |tuning| tuning.decisions.clone(),
         );
         let (model, texts) = (job.out.display().to_string(), wholes(&verdict.rows.texts));
@@ -639,9 +658,9 @@ impl<'a> Run<'a> {
             model: &model,
             table: &job.dev.unwrap_or(job.table).source,
             tune_arguments: &self.tune_arguments(job),
-            labels: &parts.labels,
-            log_odds: &verdict.log_odds,
-            calibrated: &decisions.calibrate(&verdict.log_odds),
+            questions: &parts.questions,
+            log_odds: &verdict.undone.log_odds(&parts.questions),
+            calibrated: &decisions.calibrate(&parts.questions, &verdict.undone),
             cells: &verdict.rows.cells,
             decisions: &decisions,
             texts: Some(&as_strs(&texts)),
@@ -747,13 +766,6 @@ impl<'a> Part<'a> {
 
     fn row(&self, row: usize) -> &[Cell] {
         &self.cells[row * self.n_labels..][..self.n_labels]
-    }
-
-    fn known(&self, row: usize) -> usize {
-        self.row(row)
-            .iter()
-            .filter(|cell| **cell != Cell::Unknown)
-            .count()
     }
 
     fn cells_of(&self, rows: &[usize]) -> Vec<Cell> {

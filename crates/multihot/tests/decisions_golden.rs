@@ -2,7 +2,7 @@
 //! `tools/reference/decisions.py`.
 
 use multihot::decisions::{Calibration, CalibrationMethod, TuneOptions, Tuning, tune};
-use multihot::{Cell, Logits};
+use multihot::{Cell, Logits, Questions};
 use multihot_kernels::Pool;
 use serde_json::Value;
 
@@ -30,9 +30,9 @@ fn tuned(case: &Value, method: CalibrationMethod, objective: &str) -> Tuning {
         calibration: method,
         ..TuneOptions::default()
     };
-    let labels = ["label".to_owned()];
+    let questions = Questions::independent(&["label".to_owned()]);
     tune(
-        &labels,
+        &questions,
         &Logits::new(logits, 1),
         &cells,
         &options,

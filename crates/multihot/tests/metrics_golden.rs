@@ -1,7 +1,8 @@
 //! Every figure of `evaluate` against scikit-learn's and torchmetrics', written by
 //! `tools/reference/metrics.py`.
 
-use multihot::scores::Logits;
+use multihot::Questions;
+use multihot::scores::LogOdds;
 use multihot_table::Cell;
 use serde_json::Value;
 
@@ -15,13 +16,15 @@ fn figures_are_those_of_scikit_learn_and_torchmetrics() {
     assert!(cases.len() > 10, "the file has {} cases", cases.len());
     for case in cases {
         let labels: Vec<String> = serde_json::from_value(case["labels"].clone()).unwrap();
-        let logits = Logits::new(
+        let log_odds = LogOdds::new(
             flat(&case["logits"], |value| value.as_f64().unwrap() as f32),
             labels.len(),
         );
         let cells = flat(&case["cells"], cell);
-        let thresholds: Vec<f32> = serde_json::from_value(case["thresholds"].clone()).unwrap();
-        let actual = multihot::metrics::evaluate(&labels, &logits, &cells, &thresholds);
+        let thresholds: Vec<Option<f32>> =
+            serde_json::from_value(case["thresholds"].clone()).unwrap();
+        let questions = Questions::independent(&labels);
+        let actual = multihot::metrics::evaluate(&questions, &log_odds, &cells, &thresholds);
         let actual = serde_json::to_value(actual).unwrap();
         compare(case["name"].as_str().unwrap(), &actual, &case["expected"]);
     }
@@ -33,7 +36,7 @@ fn probabilities_are_those_of_scipy() {
     for case in golden["cases"].as_array().unwrap() {
         let n_labels = case["labels"].as_array().unwrap().len();
         let number = |value: &Value| value.as_f64().unwrap() as f32;
-        let actual = Logits::new(flat(&case["logits"], number), n_labels).probabilities();
+        let actual = LogOdds::new(flat(&case["logits"], number), n_labels).probabilities();
         for (actual, expected) in actual
             .values()
             .iter()

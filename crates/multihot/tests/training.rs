@@ -613,7 +613,7 @@ fn predictions_are_the_scores_of_the_rows() {
                 scores.probabilities.row(row)[label]
             );
             assert_eq!(number("logits"), scores.logits.row(row)[label]);
-            if scores.probabilities.row(row)[label] >= classifier.thresholds()[label] {
+            if Some(scores.probabilities.row(row)[label]) >= classifier.thresholds()[label] {
                 decided.insert(name.as_str());
             }
         }

@@ -120,6 +120,18 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
     if !report.labels.is_empty() {
         writeln!(out, "  labels      {}", report.labels.join(", "))?;
     }
+    for group in &report.relations.exclusive {
+        let holds = if group.at_most_one {
+            "at most"
+        } else {
+            "exactly"
+        };
+        let (name, labels) = (&group.name, group.labels.join(", "));
+        writeln!(out, "  exclusive   {name}: {holds} one of {labels}")?;
+    }
+    for of in &report.relations.implies {
+        writeln!(out, "  implies     {} implies {}", of.cause, of.consequence)?;
+    }
     if let Some(decisions) = &report.decisions {
         print_decisions(out, decisions)?;
     }
@@ -165,10 +177,15 @@ fn print_decisions(out: &mut dyn Write, decisions: &Decisions) -> Result<()> {
         decisions.rows
     )?;
     for label in &decisions.labels {
-        let yes = match label.unsure {
-            Some(band) => format!("no below {:.4}, yes from {:.4}", band.from, band.to),
-            None if label.threshold > 1.0 => "always no".to_owned(),
-            None => format!("yes from {:.4}", label.threshold),
+        let yes = match (label.threshold, label.unsure) {
+            (None, None) => "yes where it is the likeliest of its exclusive group".to_owned(),
+            (None, Some(band)) => format!(
+                "yes where it is the likeliest of its exclusive group, from {:.4} up",
+                band.to
+            ),
+            (_, Some(band)) => format!("no below {:.4}, yes from {:.4}", band.from, band.to),
+            (Some(threshold), None) if threshold > 1.0 => "always no".to_owned(),
+            (Some(threshold), None) => format!("yes from {threshold:.4}"),
         };
         let (name, objective) = (&label.label, label.objective);
         let method = label.calibration.name();

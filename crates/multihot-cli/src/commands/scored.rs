@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::Result;
+use multihot::questions::Place;
 use multihot::{
     BaselineReport, Cell, Classifier, Evaluation, Logits, ReportInput, ReportKind, Scoring, Source,
     Table, Text, Tuning,
@@ -17,7 +18,8 @@ use crate::screen::say;
 pub struct ScoredTable {
     /// The network's logits.
     pub logits: Logits,
-    /// The answers, in the shape of `logits`.
+    /// The answers, in the shape of `logits`, with what follows from exclusive groups and
+    /// implications.
     pub cells: Vec<Cell>,
     /// How long the scoring took; `None` where the scores were there already.
     pub scoring: Option<Scoring>,
@@ -35,7 +37,11 @@ impl ScoredTable {
     ) -> Result<Self> {
         if is_scored {
             let labels = classifier.labels();
-            let rows = multihot::read_scored(&Source::from(name), labels)?;
+            let mut rows = multihot::read_scored(&Source::from(name), labels)?;
+            let place = |row| Place::Row(row + 1);
+            let settled = classifier.questions();
+            let settled = settled.settle(&mut rows.cells, name, place);
+            notes(&settled.map_err(multihot::Error::from)?.notes(name));
             return Ok(Self {
                 logits: Logits::new(rows.logits, labels.len()),
                 cells: rows.cells,
@@ -44,15 +50,22 @@ impl ScoredTable {
             });
         }
         let table = labelled_table(name, columns, classifier)?;
+        let (cells, said) = classifier.settled_cells(&table)?;
+        notes(&said);
         let scores = classifier.score_table(&table)?;
         say_truncated(scores.truncated, table.rows.len(), classifier);
         Ok(Self {
             logits: scores.logits,
-            cells: table.cells(),
+            cells,
             scoring: Some(scores.scoring),
             table: Some(table),
         })
     }
+}
+
+fn notes(said: &[String]) {
+    said.iter()
+        .for_each(|note| say(format_args!("note: {note}")));
 }
 
 /// A page about rows that a model has scored.
@@ -98,7 +111,7 @@ impl Page<'_> {
                 model: &self.model.display().to_string(),
                 table: self.table,
                 tune_arguments: &self.tune_arguments(),
-                labels: classifier.labels(),
+                questions: classifier.questions(),
                 log_odds: &classifier.log_odds(&self.rows.logits),
                 calibrated: &classifier.calibrated(&self.rows.logits),
                 cells: &self.rows.cells,

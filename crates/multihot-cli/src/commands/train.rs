@@ -102,6 +102,7 @@ fn options(args: &TrainArgs) -> Result<TrainOptions> {
         loss: loss::loss(&args.loss)?,
         label_smoothing: args.loss.label_smoothing,
         positive_weights: loss::positive_weights(&args.loss)?,
+        relations: args.relations.relations(),
         pooling: args.pooling.map(Into::into),
         decisions: args.decisions.options(args.seed),
         folds: args.folds,

@@ -19,7 +19,7 @@ pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
     let options = args.decisions.options(args.seed);
     // Before the network is asked, which may take its time.
     options
-        .check(classifier.labels())
+        .check(classifier.questions())
         .map_err(multihot::Error::from)?;
     let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
     let tuning = classifier.tune_logits(&rows.logits, &rows.cells, &options)?;

@@ -255,16 +255,16 @@ fn an_encoder_answers_nothing_before_it_is_trained() {
 }
 
 #[test]
-fn a_model_whose_answers_exclude_each_other_is_refused() {
+fn a_folder_of_another_program_is_read_as_it_says() {
     let place = Place::new();
     place.copy(trained(), "model");
     let mut changed = config(trained());
     changed.as_object_mut().unwrap().remove("multihot");
-    changed["problem_type"] = json!("single_label_classification");
+    changed["problem_type"] = json!("regression");
     place.file("model/config.json", changed.to_string());
     place
         .run(&["predict", "model", &text(&reviews())])
-        .fails_with(&["`problem_type` is `single_label_classification`", "hint: "]);
+        .fails_with(&["`problem_type` is `regression`", "hint: "]);
 
     // Without our key, but said to be multi-label, it is a classifier like any of Transformers',
     // which has no decisions of its own.

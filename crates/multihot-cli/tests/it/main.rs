@@ -17,6 +17,7 @@ mod model_folder;
 mod precision;
 mod predict;
 mod program;
+mod relations;
 mod report;
 mod split;
 mod streams;

@@ -43,7 +43,7 @@ pub fn trained() -> &'static Path {
                 &["--epochs", "2", "--precision", "f32"],
             )
             .succeeds();
-        place.folder.keep().join("model")
+        place.keep().join("model")
     })
 }
 
@@ -119,6 +119,11 @@ impl Place {
     /// `train TABLE --encoder tiny-bert --out OUT …` on one thread.
     pub fn train(&self, table: &Path, out: &str, more: &[&str]) -> Run {
         self.run(&train_args(table, &tiny_bert(), out, more))
+    }
+
+    /// Keeps the folder, and gives its path.
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
     }
 
     /// Names in this folder, in order.

@@ -266,7 +266,7 @@ impl Seen {
         Self {
             probabilities: classifier.score_table(&table).unwrap().probabilities,
             cells: table.cells(),
-            thresholds: classifier.thresholds(),
+            thresholds: classifier.thresholds().into_iter().flatten().collect(),
         }
     }
 

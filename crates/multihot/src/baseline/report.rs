@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Baseline;
 use crate::decisions::{TuneError, TuneOptions, Tuning, tune};
 use crate::metrics::{self, Evaluation};
+use crate::questions::Questions;
 use crate::scores::Logits;
 
 /// What the linear baseline comes to, decided as the model is.
@@ -38,22 +39,30 @@ impl BaselineReport {
     /// Fits a baseline to `train`, chooses its thresholds on `dev`, and evaluates it on `test`,
     /// which may be `dev` itself, as it is for a model that has just been trained.
     ///
+    /// The labels of an exclusive group are fitted one against the others; what they say is then
+    /// taken for the logits of the group's softmax, and calibrated as such.
+    ///
     /// # Errors
     ///
     /// As [`tune`].
     pub fn new(
-        labels: &[String],
+        questions: &Questions,
         [train, dev, test]: [BaselineRows<'_>; 3],
         options: &TuneOptions,
         pool: &Pool,
     ) -> Result<Self, TuneError> {
         let started = Instant::now();
-        let baseline = Baseline::fit(train.texts, train.cells, labels.len(), pool.threads());
+        let baseline = Baseline::fit(
+            train.texts,
+            train.cells,
+            questions.labels().len(),
+            pool.threads(),
+        );
         let dev_logits = baseline.logits(dev.texts);
         let test_logits = baseline.logits(test.texts);
         let seconds = started.elapsed().as_secs_f64();
         let mut report = Self::of_logits(
-            labels,
+            questions,
             (&dev_logits, dev.cells),
             (&test_logits, test.cells),
             options,
@@ -63,21 +72,21 @@ impl BaselineReport {
         Ok(report)
     }
 
-    /// The same from log-odds that baselines gave already.
+    /// The same from logits that baselines gave already.
     pub(crate) fn of_logits(
-        labels: &[String],
+        questions: &Questions,
         (dev, dev_cells): (&Logits, &[Cell]),
         (test, test_cells): (&Logits, &[Cell]),
         options: &TuneOptions,
         pool: &Pool,
     ) -> Result<Self, TuneError> {
-        let tuning = tune(labels, dev, dev_cells, options, pool)?;
-        let calibrated = tuning.decisions.calibrate(test);
+        let tuning = tune(questions, dev, dev_cells, options, pool)?;
+        let calibrated = tuning.decisions.calibrate(questions, test);
         let thresholds = tuning.decisions.thresholds();
         Ok(Self {
             features: 0,
             seconds: 0.0,
-            evaluation: metrics::evaluate(labels, &calibrated, test_cells, &thresholds),
+            evaluation: metrics::evaluate(questions, &calibrated, test_cells, &thresholds),
             tuning,
         })
     }
@@ -177,6 +186,8 @@ mod tests {
     use Cell::{No, Yes};
 
     use super::*;
+    use crate::questions::tests::questions;
+    use crate::scores::LogOdds;
 
     /// Forty texts about sports or about shares, which a bag of words tells apart.
     fn rows() -> (Vec<String>, Vec<Cell>) {
@@ -196,15 +207,15 @@ mod tests {
             texts: &texts,
             cells: &cells,
         };
-        let labels = ["sports".to_owned()];
+        let questions = questions("sports", &[], &[]);
         let options = TuneOptions::default();
-        let report = BaselineReport::new(&labels, [rows; 3], &options, &Pool::new(1)).unwrap();
+        let report = BaselineReport::new(&questions, [rows; 3], &options, &Pool::new(1)).unwrap();
         assert_eq!(report.evaluation.report.macro_average.f1_score, Some(1.0));
         assert!(report.features > 5);
 
         // A model that ranks nothing is worse, and one that is as good is not better.
-        let useless = Logits::new(vec![0.0; 40], 1);
-        let useless = metrics::evaluate(&labels, &useless, &cells, &[0.5]);
+        let useless = LogOdds::new(vec![0.0; 40], 1);
+        let useless = metrics::evaluate(&questions, &useless, &cells, &[Some(0.5)]);
         assert!(
             report
                 .verdict(&useless)
@@ -214,7 +225,8 @@ mod tests {
             .iter()
             .map(|cell| if *cell == Yes { 1.0 } else { -1.0 })
             .collect();
-        let perfect = metrics::evaluate(&labels, &Logits::new(perfect, 1), &cells, &[0.5]);
+        let perfect = LogOdds::new(perfect, 1);
+        let perfect = metrics::evaluate(&questions, &perfect, &cells, &[Some(0.5)]);
         assert!(report.verdict(&perfect).starts_with("The encoder does not"));
         let mut out = Vec::new();
         report.write_text(&perfect, None, &mut out).unwrap();

@@ -1,6 +1,7 @@
 //! Calibrates all labels, and leaves those alone that cross-fitting says are worse for it.
 
 use super::calibration::Calibration;
+use super::exclusive::GroupFigures;
 use super::figures::{BeforeAndAfter, CalibrationFigures};
 use super::fit::{Task, in_parallel};
 use super::ranked::RankedLabel;
@@ -12,8 +13,11 @@ pub(super) struct Calibrated {
     pub whole: Vec<Calibration>,
     /// From the rows outside of each fold.
     pub without: Vec<Vec<Calibration>>,
-    /// Cross-fitted figures of each label.
+    /// Cross-fitted figures of each label by itself: of one of an exclusive group, those of the
+    /// network's own on both sides.
     pub figures: Vec<BeforeAndAfter>,
+    /// Figures of each exclusive group.
+    pub groups: Vec<GroupFigures>,
 }
 
 impl Calibrated {
@@ -21,7 +25,8 @@ impl Calibrated {
     ///
     /// A map from few cells may be further from the truth than the network was. So a label keeps
     /// its own only where that lowers its cross-fitted log loss, and those that share a
-    /// temperature keep it where it lowers theirs, all their cells together.
+    /// temperature keep it where it lowers theirs, all their cells together, and an exclusive group
+    /// keeps its own where it lowers that of the group.
     pub fn new(task: &Task<'_>, folds: u16) -> Self {
         let mut new = Self {
             whole: task.calibrations(None),
@@ -29,12 +34,39 @@ impl Calibrated {
                 .map(|fold| task.calibrations(Some(fold)))
                 .collect(),
             figures: Vec::new(),
+            groups: Vec::new(),
         };
         new.figures = in_parallel(task.pool, task.ranked.len(), |label| {
+            if task.questions.is_exclusive(label) {
+                let raw = CalibrationFigures::of(task.ranked[label].ranking());
+                return BeforeAndAfter {
+                    raw,
+                    calibrated: raw,
+                };
+            }
             new.measure(&task.ranked[label], label)
         });
-        new.leave_alone(&new.made_worse(&task.ranked));
+        new.leave_alone(&new.made_worse(task));
+        new.measure_groups(task);
         new
+    }
+
+    /// Measures exclusive groups, and leaves those alone whose log loss is no lower for it.
+    fn measure_groups(&mut self, task: &Task<'_>) {
+        for (group, rows) in task.questions.exclusive().iter().zip(&task.settled) {
+            let first = group.members[0];
+            let mut figures = GroupFigures {
+                raw: rows.log_loss(|_| &Calibration::None),
+                calibrated: rows.log_loss(|fold| &self.without[usize::from(fold)][first]),
+            };
+            if figures.calibrated >= figures.raw {
+                figures.calibrated = figures.raw;
+                for &label in &group.members {
+                    self.reset(label);
+                }
+            }
+            self.groups.push(figures);
+        }
     }
 
     fn measure(&self, ranked: &RankedLabel, label: usize) -> BeforeAndAfter {
@@ -48,8 +80,9 @@ impl Calibrated {
         }
     }
 
-    /// The labels whose log loss is no lower for it.
-    fn made_worse(&self, ranked: &[RankedLabel]) -> Vec<usize> {
+    /// The labels in no exclusive group whose log loss is no lower for it.
+    fn made_worse(&self, task: &Task<'_>) -> Vec<usize> {
+        let ranked = &task.ranked;
         let gain = |label: usize| {
             let BeforeAndAfter { raw, calibrated } = &self.figures[label];
             let gain = raw.log_loss.zip(calibrated.log_loss);
@@ -58,7 +91,7 @@ impl Calibrated {
             })
         };
         let shares = |&label: &usize| matches!(self.whole[label], Calibration::Temperature { .. });
-        let labels = 0..self.whole.len();
+        let labels = (0..self.whole.len()).filter(|&label| !task.questions.is_exclusive(label));
         let shared_gain: f64 = labels.clone().filter(shares).map(gain).sum();
         labels
             .filter(|label| {
@@ -74,11 +107,15 @@ impl Calibrated {
 
     fn leave_alone(&mut self, labels: &[usize]) {
         for &label in labels {
-            self.whole[label] = Calibration::None;
-            for without in &mut self.without {
-                without[label] = Calibration::None;
-            }
+            self.reset(label);
             self.figures[label].calibrated = self.figures[label].raw;
+        }
+    }
+
+    fn reset(&mut self, label: usize) {
+        self.whole[label] = Calibration::None;
+        for without in &mut self.without {
+            without[label] = Calibration::None;
         }
     }
 }

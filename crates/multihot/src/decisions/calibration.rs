@@ -19,7 +19,7 @@ pub(super) const FEW: usize = 20;
 /// Known cells below which an isotonic map would follow chance.
 const ISOTONIC_CELLS: usize = 1_000;
 /// The flattest slope: a label whose logits tell nothing, or the reverse, keeps its order.
-const SMALLEST_SLOPE: f64 = 0.01;
+pub(super) const SMALLEST_SLOPE: f64 = 0.01;
 
 /// The map of one label, as it stands in config.json.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,7 +35,8 @@ pub enum Calibration {
         /// Shift.
         b: f64,
     },
-    /// `z / temperature`, the same for all labels that share it (arXiv:1706.04599).
+    /// `z / temperature`, the same for all labels that share it, or for those of an exclusive group
+    /// (arXiv:1706.04599).
     Temperature {
         /// Above 0; above 1 makes answers less bold.
         temperature: f64,

@@ -1,16 +1,19 @@
 //! Calibrations and thresholds of all labels, from the rows outside of one fold or from all.
 
 use multihot_kernels::Pool;
+use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{self, Calibration};
 use super::cuts::{Cut, NEVER, best, cuts};
+use super::exclusive::SettledRows;
 use super::objective::{F1, Objective, guaranteed_misses};
 use super::ranked::RankedLabel;
 use super::tune::TuneOptions;
-use super::{Band, SureTargets};
+use super::{Band, Decisions, LabelDecision, SureTargets, calibrate_row};
 use crate::metrics::curves::RankedCell;
-use crate::scores::sigmoid;
+use crate::questions::Questions;
+use crate::scores::{Logits, sigmoid};
 
 /// Yes cells below which a label's own best threshold follows chance (in the spirit of SCutFBR,
 /// Yang 2001): it takes the one that suits all labels together.
@@ -35,52 +38,86 @@ pub enum Basis {
     /// The label's own cells, on which no threshold has the precision that was asked for: the
     /// answer is always no.
     Unreached,
+    /// None: in an exclusive group there is no threshold.
+    Exclusive,
 }
 
-/// The labels, what each threshold is for, and which label chooses on its own cells.
+/// A threshold, `None` in an exclusive group, and how it came about.
+type Chosen = (Option<f32>, Basis);
+
+/// The rows to choose on, and what each threshold is for.
 pub(super) struct Task<'a> {
+    pub questions: &'a Questions,
+    /// With what the loss of the training does to chances undone.
+    pub logits: &'a Logits,
+    pub cells: &'a [Cell],
+    /// The part of each row.
+    pub folds: Vec<u16>,
+    /// The known cells of each label, by its own log-odds before calibration.
     pub ranked: Vec<RankedLabel>,
+    /// The settled rows of each exclusive group.
+    pub settled: Vec<SettledRows>,
     pub objectives: Vec<Objective>,
     pub options: &'a TuneOptions,
     pub pool: &'a Pool,
 }
 
-/// What was chosen for each label.
-pub(super) struct Fit {
-    pub calibrations: Vec<Calibration>,
-    pub thresholds: Vec<(f32, Basis)>,
-    pub bands: Vec<Option<Band>>,
-}
-
 impl Task<'_> {
     /// Chooses thresholds and bands on the rows outside of fold `left_out`, calibrated.
-    pub fn fit(&self, calibrations: Vec<Calibration>, left_out: Option<u16>) -> Fit {
-        let rows = Rows {
-            task: self,
-            calibrations: &calibrations,
-            left_out,
-        };
+    pub fn decisions(&self, calibrations: Vec<Calibration>, left_out: Option<u16>) -> Decisions {
+        let rows = Rows::new(self, &calibrations, left_out);
         let thresholds = rows.thresholds();
         let bands = match self.options.unsure {
             Some(targets) => rows.bands(&thresholds, targets),
             None => vec![None; self.ranked.len()],
         };
-        Fit {
-            thresholds,
-            bands,
-            calibrations,
+        let chosen = calibrations.into_iter().zip(thresholds).zip(bands);
+        let labels = self.questions.labels().iter().zip(&self.objectives);
+        let decision = |((label, &objective), ((calibration, chosen), unsure)): (_, (_, _))| {
+            let (threshold, basis): Chosen = chosen;
+            let label: &String = label;
+            LabelDecision {
+                label: label.clone(),
+                calibration,
+                threshold,
+                unsure,
+                objective,
+                basis,
+            }
+        };
+        Decisions {
+            rows: self.logits.rows(),
+            labels: labels.zip(chosen).map(decision).collect(),
         }
     }
 
     /// The calibration of each label from the rows outside of fold `left_out`.
     pub fn calibrations(&self, left_out: Option<u16>) -> Vec<Calibration> {
         let groups = in_parallel(self.pool, self.ranked.len(), |label| {
+            if self.questions.is_exclusive(label) {
+                return Vec::new();
+            }
             self.ranked[label].groups(left_out)
         });
         let shared = calibration::temperature(groups.iter().flatten());
-        in_parallel(self.pool, groups.len(), |label| {
-            calibration::fit(self.options.calibration, &groups[label], &shared)
-        })
+        let method = self.options.calibration;
+        let mut calibrations = in_parallel(self.pool, groups.len(), |label| {
+            calibration::fit(method, &groups[label], &shared)
+        });
+        let temperatures = in_parallel(self.pool, self.settled.len(), |group| {
+            self.settled[group].calibration(method, left_out)
+        });
+        for (group, temperature) in self.questions.exclusive().iter().zip(temperatures) {
+            for &label in &group.members {
+                calibrations[label] = temperature.clone();
+            }
+        }
+        calibrations
+    }
+
+    /// Whether the chance of `label` is other than its own calibrated one.
+    pub fn is_entangled(&self, label: usize) -> bool {
+        self.questions.is_exclusive(label) || self.questions.is_implied_or_implies(label)
     }
 
     /// Whether `label` has cells enough for a threshold of its own.
@@ -101,14 +138,28 @@ struct Rows<'a> {
     task: &'a Task<'a>,
     calibrations: &'a [Calibration],
     left_out: Option<u16>,
+    /// Labels in no exclusive group whose chance depends on implications, by what it comes to.
+    implied: Vec<Option<RankedLabel>>,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    fn new(task: &'a Task<'a>, calibrations: &'a [Calibration], left_out: Option<u16>) -> Self {
+        Self {
+            task,
+            calibrations,
+            left_out,
+            implied: implied(task, calibrations),
+        }
+    }
+
     /// Calibrated probabilities of the known cells of `label`, the highest first.
     fn ranked(&self, label: usize) -> impl Iterator<Item = (f32, bool)> + Clone {
-        let calibration = &self.calibrations[label];
-        let cells = self.task.ranked[label].without(self.left_out);
-        cells.map(|cell| (probability(calibration, cell), cell.is_yes()))
+        let (ranked, calibration) = match &self.implied[label] {
+            Some(ranked) => (ranked, &Calibration::None),
+            None => (&self.task.ranked[label], &self.calibrations[label]),
+        };
+        let cells = ranked.without(self.left_out);
+        cells.map(move |cell| (probability(calibration, cell), cell.is_yes()))
     }
 
     fn cuts(&self, label: usize) -> impl Iterator<Item = Cut> + Clone {
@@ -121,7 +172,7 @@ impl Rows<'_> {
         totals(cells.map(RankedCell::is_yes))
     }
 
-    fn thresholds(&self) -> Vec<(f32, Basis)> {
+    fn thresholds(&self) -> Vec<Chosen> {
         let n_labels = self.task.ranked.len();
         let mut own = in_parallel(self.task.pool, n_labels, |label| self.own(label));
         self.micro(&mut own);
@@ -134,10 +185,11 @@ impl Rows<'_> {
     }
 
     /// The best threshold of `label` for itself, where it has one.
-    fn own(&self, label: usize) -> Option<(f32, Basis)> {
+    fn own(&self, label: usize) -> Option<Chosen> {
         let objective = self.task.objectives[label];
         match objective {
-            Objective::Fixed { threshold } => return Some((threshold, Basis::Given)),
+            Objective::Likeliest => return Some((None, Basis::Exclusive)),
+            Objective::Fixed { threshold } => return Some((Some(threshold), Basis::Given)),
             Objective::MicroF1 => return None,
             _ if !self.task.stands_alone(label) => return None,
             _ => {}
@@ -146,13 +198,13 @@ impl Rows<'_> {
         let best = best(self.cuts(label), |cut| objective.worth(cut, positives));
         let Some(cut) = best else {
             return matches!(objective, Objective::Precision { .. })
-                .then_some((NEVER, Basis::Unreached));
+                .then_some((Some(NEVER), Basis::Unreached));
         };
         // With scores that tell nothing, yes to everything has the best F-score (arXiv:1402.1892).
         let says_yes_to_all = cut.tp == positives && cut.fp == negatives;
         let is_score = matches!(objective, Objective::FBeta { .. });
         let tells_nothing = is_score && says_yes_to_all && negatives > 0;
-        (!tells_nothing).then(|| (cut.threshold(), Basis::Own))
+        (!tells_nothing).then(|| (Some(cut.threshold()), Basis::Own))
     }
 
     /// Thresholds with the highest F1 over all cells of the labels that ask for it.
@@ -160,7 +212,7 @@ impl Rows<'_> {
     /// By Dinkelbach's method: for a guess F the best cut of each label maximises
     /// `2 tp - F (tp + fp)`, and the F1 of these cuts is the next guess. It rises until it stands,
     /// and that is the highest there is.
-    fn micro(&self, own: &mut [Option<(f32, Basis)>]) {
+    fn micro(&self, own: &mut [Option<Chosen>]) {
         let is_micro = |&label: &usize| {
             self.task.objectives[label] == Objective::MicroF1 && self.task.stands_alone(label)
         };
@@ -178,7 +230,7 @@ impl Rows<'_> {
             let tp: usize = cuts.iter().map(|cut| cut.tp).sum();
             let yes: usize = cuts.iter().map(|cut| cut.tp + cut.fp).sum();
             for (&label, cut) in labels.iter().zip(&cuts) {
-                own[label] = Some((cut.threshold(), Basis::Own));
+                own[label] = Some((Some(cut.threshold()), Basis::Own));
             }
             let next = 2.0 * tp as f64 / (yes + positives) as f64;
             if next <= f1 {
@@ -188,16 +240,18 @@ impl Rows<'_> {
         }
     }
 
-    /// The band of each label round its threshold; for a label with few cells, that of all labels.
-    fn bands(&self, thresholds: &[(f32, Basis)], targets: SureTargets) -> Vec<Option<Band>> {
+    /// The band of each label round its threshold; for a label with few cells, that of all labels,
+    /// and in an exclusive group, that of the group.
+    fn bands(&self, thresholds: &[Chosen], targets: SureTargets) -> Vec<Option<Band>> {
         let has_few = |label: &RankedLabel| label.positives().min(label.negatives()) < FEWEST;
         let pooled = if self.task.ranked.iter().any(has_few) {
             Pooled::gather(self)
         } else {
             Vec::new()
         };
-        in_parallel(self.task.pool, thresholds.len(), |label| {
+        let mut bands = in_parallel(self.task.pool, thresholds.len(), |label| {
             let (threshold, _) = thresholds[label];
+            let threshold = threshold?;
             if !has_few(&self.task.ranked[label]) {
                 Band::round(threshold, self.cuts(label), self.totals(label), targets)
             } else {
@@ -205,16 +259,53 @@ impl Rows<'_> {
                 let totals = totals(cells().map(|(_, yes)| yes));
                 Band::round(threshold, cuts(cells()), totals, targets)
             }
-        })
+        });
+        for (group, rows) in self
+            .task
+            .questions
+            .exclusive()
+            .iter()
+            .zip(&self.task.settled)
+        {
+            let calibration = &self.calibrations[group.members[0]];
+            let band = rows.band(calibration, self.left_out, targets);
+            for &label in &group.members {
+                bands[label] = (band.to > 0.0).then_some(band);
+            }
+        }
+        bands
     }
 }
 
-/// The calibrated cells of all labels in one ranking.
+/// Ranks the labels that are in implications and in no exclusive group by the log-odds that they
+/// come to with these calibrations.
+fn implied(task: &Task<'_>, calibrations: &[Calibration]) -> Vec<Option<RankedLabel>> {
+    let questions = task.questions;
+    let n_labels = questions.labels().len();
+    let is_implied =
+        |&label: &usize| !questions.is_exclusive(label) && questions.is_implied_or_implies(label);
+    let labels: Vec<usize> = (0..n_labels).filter(is_implied).collect();
+    let mut ranked: Vec<Option<RankedLabel>> = (0..n_labels).map(|_| None).collect();
+    if labels.is_empty() {
+        return ranked;
+    }
+    let mut log_odds = task.logits.values().to_vec();
+    task.pool.for_each_chunk(&mut log_odds, n_labels, |_, row| {
+        calibrate_row(questions, calibrations.iter(), row);
+    });
+    for label in labels {
+        let (cells, folds) = (task.cells, &task.folds);
+        ranked[label] = Some(RankedLabel::new(label, &log_odds, cells, n_labels, folds));
+    }
+    ranked
+}
+
+/// The calibrated cells of all labels in no exclusive group, in one ranking.
 struct Pooled<'a> {
     rows: &'a Rows<'a>,
     /// Packed, the highest probability first; made when first needed.
     cells: Option<Vec<u32>>,
-    found: Vec<(Objective, (f32, Basis))>,
+    found: Vec<(Objective, Chosen)>,
 }
 
 impl<'a> Pooled<'a> {
@@ -228,6 +319,7 @@ impl<'a> Pooled<'a> {
 
     fn gather(rows: &Rows<'_>) -> Vec<u32> {
         let labels = 0..rows.task.ranked.len();
+        let labels = labels.filter(|&label| !rows.task.questions.is_exclusive(label));
         let mut cells: Vec<u32> = labels
             .flat_map(|label| rows.ranked(label))
             .map(pack)
@@ -237,7 +329,7 @@ impl<'a> Pooled<'a> {
     }
 
     /// The best threshold for all labels together.
-    fn threshold(&mut self, objective: Objective) -> (f32, Basis) {
+    fn threshold(&mut self, objective: Objective) -> Chosen {
         let objective = match objective {
             Objective::MicroF1 => F1,
             Objective::Recall { at_least, .. } => Objective::Recall {
@@ -260,9 +352,9 @@ impl<'a> Pooled<'a> {
         };
         let chosen = match best {
             Some(cut) if cut.tp + cut.fp < positives + negatives => {
-                (cut.threshold(), Basis::Shared)
+                (Some(cut.threshold()), Basis::Shared)
             }
-            _ => (EVEN, Basis::Default),
+            _ => (Some(EVEN), Basis::Default),
         };
         self.found.push((objective, chosen));
         chosen
@@ -280,7 +372,7 @@ fn unpack(packed: u32) -> (f32, bool) {
 }
 
 /// The calibrated probability of a cell, as a prediction would have it.
-pub(super) fn probability(calibration: &Calibration, cell: RankedCell) -> f32 {
+fn probability(calibration: &Calibration, cell: RankedCell) -> f32 {
     sigmoid(calibration.apply(cell.logit()).into()) as f32
 }
 

@@ -48,7 +48,13 @@ pub enum Objective {
         /// It, in `0.0..=1.0`.
         threshold: f32,
     },
+    /// No threshold, but the likeliest of an exclusive group: `likeliest`, which nobody has to ask
+    /// for.
+    Likeliest,
 }
+
+/// The text form of the objective that only files have.
+const LIKELIEST: &str = "likeliest";
 
 /// F1, the default.
 pub const F1: Objective = Objective::FBeta { beta: 1.0 };
@@ -92,7 +98,7 @@ impl Objective {
                 false_yes,
                 false_no,
             } => Some(-(false_yes * fp + false_no * missed)),
-            Objective::Fixed { .. } => None,
+            Objective::Fixed { .. } | Objective::Likeliest => None,
         }
     }
 
@@ -101,7 +107,7 @@ impl Objective {
     pub(super) fn figure(self, counts: Counts) -> Option<f64> {
         match self {
             Objective::FBeta { beta } => counts.f_beta(beta),
-            Objective::MicroF1 | Objective::Fixed { .. } => counts.f1(),
+            Objective::MicroF1 | Objective::Fixed { .. } | Objective::Likeliest => counts.f1(),
             Objective::Precision { .. } => counts.precision(),
             Objective::Recall { .. } => counts.recall(),
             Objective::Cost {
@@ -152,6 +158,7 @@ impl fmt::Display for Objective {
                 false_no,
             } => write!(f, "cost={false_yes}:{false_no}"),
             Objective::Fixed { threshold } => write!(f, "fixed={threshold}"),
+            Objective::Likeliest => write!(f, "{LIKELIEST}"),
         }
     }
 }
@@ -212,7 +219,10 @@ impl TryFrom<String> for Objective {
     type Error = UnknownObjective;
 
     fn try_from(text: String) -> Result<Self, UnknownObjective> {
-        text.parse()
+        match text.as_str() {
+            LIKELIEST => Ok(Objective::Likeliest),
+            text => text.parse(),
+        }
     }
 }
 
@@ -242,6 +252,11 @@ mod tests {
             assert_eq!(text.parse::<Objective>().unwrap().to_string(), text);
         }
         assert_eq!("f-beta=1".parse(), Ok(F1));
+        assert_eq!(
+            Objective::try_from("likeliest".to_owned()),
+            Ok(Objective::Likeliest)
+        );
+        assert_eq!(Objective::Likeliest.to_string(), "likeliest");
     }
 
     #[test]
@@ -258,6 +273,7 @@ mod tests {
             "precision>0.9",
             "recall>=nan",
             "recall>=0.9,sure",
+            "likeliest",
             "cost=1",
             "cost=0:1",
             "cost=1:-1",

@@ -4,7 +4,6 @@ use multihot_table::Cell;
 
 use super::calibration::Group;
 use crate::metrics::curves::{RankedCell, Ranking};
-use crate::scores::Logits;
 
 /// Groups beyond which neighbours are taken together for a fit, each group as many cells as the
 /// next: of a million cells a group is 62, too narrow for a smooth map to bend in.
@@ -14,16 +13,29 @@ const MOST_GROUPS: usize = 1 << 14;
 pub(super) struct RankedLabel(Ranking);
 
 impl RankedLabel {
-    /// Ranks label `label` of `logits` and `cells`, where row `i` is in fold `folds[i]`.
-    pub fn new(label: usize, logits: &Logits, cells: &[Cell], folds: &[u16]) -> Self {
-        let places = (label..cells.len()).step_by(logits.n_labels());
-        let known = places.zip(folds).filter_map(|(place, &fold)| {
-            let yes = match cells[place] {
-                Cell::Yes => true,
-                Cell::No => false,
-                Cell::Unknown => return None,
-            };
-            Some((logits.values()[place], yes, fold))
+    /// Ranks label `label` of `scores` and `cells`, row-major with `n_labels` a row, where row `i` is
+    /// in fold `folds[i]`. Scores are logits, or log-odds.
+    pub fn new(
+        label: usize,
+        scores: &[f32],
+        cells: &[Cell],
+        n_labels: usize,
+        folds: &[u16],
+    ) -> Self {
+        let places = (label..cells.len()).step_by(n_labels);
+        Self::of(
+            places
+                .zip(folds)
+                .map(|(i, &fold)| (scores[i], cells[i], fold)),
+        )
+    }
+
+    /// Ranks the known ones of some scores with their cells and folds.
+    pub fn of(cells: impl Iterator<Item = (f32, Cell, u16)>) -> Self {
+        let known = cells.filter_map(|(score, cell, fold)| match cell {
+            Cell::Yes => Some((score, true, fold)),
+            Cell::No => Some((score, false, fold)),
+            Cell::Unknown => None,
         });
         Self(Ranking::new(known))
     }
@@ -86,9 +98,9 @@ mod tests {
 
     #[test]
     fn known_cells_are_ranked_and_ties_are_one_group() {
-        let logits = Logits::new(vec![1.0, 9.0, 2.0, 9.0, 1.0, 9.0, 0.5, 9.0], 2);
+        let logits = [1.0, 9.0, 2.0, 9.0, 1.0, 9.0, 0.5, 9.0];
         let cells = [Yes, No, No, No, No, No, Unknown, No];
-        let label = RankedLabel::new(0, &logits, &cells, &[0, 1, 2, 0]);
+        let label = RankedLabel::new(0, &logits, &cells, 2, &[0, 1, 2, 0]);
         let ranked: Vec<(f32, u16, bool)> = label
             .cells()
             .iter()
@@ -107,9 +119,9 @@ mod tests {
     #[test]
     fn very_many_cells_are_taken_together_and_none_is_lost() {
         let n = 3 * MOST_GROUPS + 5;
-        let logits = Logits::new((0..n).map(|i| i as f32).collect(), 1);
+        let logits: Vec<f32> = (0..n).map(|i| i as f32).collect();
         let cells: Vec<Cell> = (0..n).map(|i| if i % 3 == 0 { Yes } else { No }).collect();
-        let label = RankedLabel::new(0, &logits, &cells, &vec![0; n]);
+        let label = RankedLabel::new(0, &logits, &cells, 1, &vec![0; n]);
         let groups = label.groups(None);
         assert!(groups.len() <= MOST_GROUPS && groups.len() > MOST_GROUPS / 2);
         assert!(groups.is_sorted_by(|a, b| a.logit < b.logit));

@@ -22,6 +22,7 @@ pub(super) fn write(tuning: &Tuning, out: &mut dyn Write) -> io::Result<()> {
     };
     table.write_thresholds(out)?;
     table.write_bands(out)?;
+    table.write_groups(out)?;
     table.write_calibration(out)
 }
 
@@ -91,6 +92,10 @@ impl Table<'_> {
             (Basis::Default, "nothing to choose it on"),
             (Basis::Given, "given"),
             (Basis::Unreached, "never reached on these rows: always no"),
+            (
+                Basis::Exclusive,
+                "the likeliest of its exclusive group is the answer",
+            ),
         ];
         for (basis, legend) in legends {
             if self.tuning.labels.iter().any(|label| label.basis == basis) {
@@ -121,14 +126,42 @@ impl Table<'_> {
                 Some(band) => writeln!(
                     out,
                     "   {:>9} {:>9} {:>8} {:>10} {:>9}",
-                    threshold(band.from),
-                    threshold(band.to),
+                    threshold(Some(band.from)),
+                    threshold(Some(band.to)),
                     figure(band.share),
                     figure(band.yes_precision),
                     figure(band.no_precision)
                 )?,
                 None => writeln!(out, "   {:>9} {:>9} {:>8}", DASH, DASH, figure(Some(0.0)))?,
             }
+        }
+        Ok(())
+    }
+
+    /// Writes a line for each exclusive group.
+    fn write_groups(&self, out: &mut dyn Write) -> io::Result<()> {
+        let groups = &self.tuning.exclusive;
+        let names = || groups.iter().map(|group| visible(&group.name));
+        let Some(width) = names().map(|name| name.width()).max() else {
+            return Ok(());
+        };
+        let width = width.max("exclusive group".len());
+        writeln!(
+            out,
+            "\n{:>width$}  {:>6}  {:>8}  {:>11}  {:>12}  {:>8}\n",
+            "exclusive group", "rows", "accuracy", "temperature", "raw log loss", "calibr."
+        )?;
+        for (name, group) in names().zip(groups) {
+            write!(out, "{:1$}{name}", "", width - name.width())?;
+            writeln!(
+                out,
+                "  {:>6}  {:>8}  {:>11}  {:>12}  {:>8}",
+                group.settled,
+                figure(group.accuracy),
+                figure(group.temperature),
+                figure(group.log_loss.raw),
+                figure(group.log_loss.calibrated)
+            )?;
         }
         Ok(())
     }
@@ -190,15 +223,14 @@ fn mark(basis: Basis) -> char {
         Basis::Default => '?',
         Basis::Given => '=',
         Basis::Unreached => '!',
+        Basis::Exclusive => '~',
     }
 }
 
-/// A threshold, a dash where no probability reaches it.
-pub(crate) fn threshold(threshold: f32) -> String {
-    if threshold > 1.0 {
-        return DASH.to_owned();
-    }
-    format!("{threshold:.4}")
+/// A threshold, a dash where there is none or no probability reaches it.
+pub(crate) fn threshold(threshold: Option<f32>) -> String {
+    let reached = threshold.filter(|threshold| *threshold <= 1.0);
+    reached.map_or_else(|| DASH.to_owned(), |threshold| format!("{threshold:.4}"))
 }
 
 fn interval(interval: Option<[f64; 2]>) -> String {
@@ -210,7 +242,7 @@ fn interval(interval: Option<[f64; 2]>) -> String {
 /// The objective and its figure, where it is not F1.
 fn objective(label: &LabelTuning) -> String {
     match label.objective.to_string() {
-        f1 if f1 == "f1" => String::new(),
+        usual if ["f1", "likeliest"].contains(&usual.as_str()) => String::new(),
         other => format!("  {other}: {}", figure(label.cross_fitted.objective)),
     }
 }

@@ -8,14 +8,17 @@ use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::Calibrated;
-use super::calibration::CalibrationMethod;
+use super::calibration::{Calibration, CalibrationMethod};
+use super::exclusive::{ExclusiveTuning, GroupFigures, SettledRows};
 use super::figures::{self, BeforeAndAfter, CalibrationFigures};
-use super::fit::{Basis, FEWEST, Fit, Task, in_parallel, probability};
+use super::fit::{Basis, FEWEST, Task, in_parallel};
+use super::measured::{Measured, MeasuredRows};
 use super::objective::{F1, Objective, positives_for_guarantee};
 use super::ranked::RankedLabel;
-use super::{Answer, Band, Decisions, LabelDecision, SureTargets, text};
+use super::{Decisions, SureTargets, text};
 use crate::metrics::counts::{Counts, mean, share, total, weighted_mean};
-use crate::metrics::curves::RankedCell;
+use crate::metrics::curves::Ranking;
+use crate::questions::Questions;
 use crate::scores::Logits;
 
 /// Parts of the rows of which each is decided by what the others chose.
@@ -52,32 +55,44 @@ impl Default for TuneOptions {
 }
 
 impl TuneOptions {
-    /// Checks that each objective is for one of `labels`.
+    /// Checks that each objective of a label is for one that is there and has a threshold.
     ///
     /// # Errors
     ///
-    /// The first label that is not there.
-    pub fn check(&self, labels: &[String]) -> Result<(), TuneError> {
-        match self
-            .objective_of
-            .keys()
-            .find(|label| !labels.contains(label))
-        {
-            None => Ok(()),
-            Some(label) => Err(TuneError::UnknownLabel {
+    /// The first label of which that is not so.
+    pub fn check(&self, questions: &Questions) -> Result<(), TuneError> {
+        let labels = questions.labels();
+        for (label, objective) in &self.objective_of {
+            let place = labels.iter().position(|other| other == label);
+            let place = place.ok_or_else(|| TuneError::UnknownLabel {
                 label: label.clone(),
                 known: labels.to_vec(),
-            }),
+            })?;
+            // Decisions of another model may say so themselves.
+            if let (Some(group), false) = (
+                questions.group_of(place),
+                *objective == Objective::Likeliest,
+            ) {
+                return Err(TuneError::Exclusive {
+                    label: label.clone(),
+                    group: group.name.clone(),
+                });
+            }
         }
+        Ok(())
     }
 
-    /// The objective of each of `labels`.
-    fn objectives(&self, labels: &[String]) -> Vec<Objective> {
-        let own = |label| self.objective_of.get(label).copied();
-        let labels = labels.iter();
-        labels
-            .map(|label| own(label).unwrap_or(self.objective))
-            .collect()
+    /// The objective of each label.
+    fn objectives(&self, questions: &Questions) -> Vec<Objective> {
+        let labels = questions.labels().iter().enumerate();
+        let objective = |(i, label): (usize, &String)| {
+            if questions.is_exclusive(i) {
+                return Objective::Likeliest;
+            }
+            let own = self.objective_of.get(label).copied();
+            own.unwrap_or(self.objective)
+        };
+        labels.map(objective).collect()
     }
 }
 
@@ -92,6 +107,17 @@ pub enum TuneError {
         label: String,
         /// Those that are.
         known: Vec<String>,
+    },
+    /// An objective is given for a label that has no threshold.
+    #[error(
+        "an objective is given for label `{label}`, which is in the exclusive group `{group}`: the \
+         likeliest label of the group is the answer, without a threshold"
+    )]
+    Exclusive {
+        /// The label.
+        label: String,
+        /// Its group.
+        group: String,
     },
     /// No cell is known.
     #[error("no cell of the held-out rows is known, so there is nothing to choose thresholds on")]
@@ -113,6 +139,10 @@ impl TuneError {
     pub fn hint(&self) -> Option<String> {
         match self {
             TuneError::UnknownLabel { .. } => None,
+            TuneError::Exclusive { .. } => Some(
+                "leave it out; `--unsure SHARE` leaves answers open that are right less often"
+                    .into(),
+            ),
             TuneError::NothingKnown => {
                 Some("fill in some answers: at least ten yes for each label".into())
             }
@@ -133,6 +163,9 @@ pub struct Tuning {
     pub rows: usize,
     /// Each label.
     pub labels: Vec<LabelTuning>,
+    /// Each exclusive group; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclusive: Vec<ExclusiveTuning>,
     /// All labels together.
     pub overall: TuningSummary,
 }
@@ -148,8 +181,8 @@ pub struct LabelTuning {
     pub positives: usize,
     /// What the threshold is for.
     pub objective: Objective,
-    /// The threshold, on calibrated probabilities.
-    pub threshold: f32,
+    /// The threshold, on calibrated probabilities; `None` in an exclusive group.
+    pub threshold: Option<f32>,
     /// Which rows it was chosen on.
     pub basis: Basis,
     /// Whether the recall that was asked for is guaranteed on fresh rows; `None` where no
@@ -220,28 +253,30 @@ pub struct TuningSummary {
     pub calibration_figures: BeforeAndAfter,
 }
 
-/// Chooses calibrations, thresholds and bands for `labels` on held-out rows: `logits` and `cells`
-/// of one shape, row-major. A network that was trained on these rows makes all of it too bold.
+/// Chooses calibrations, thresholds and bands for `questions` on held-out rows: `logits` and
+/// `cells` of one shape, row-major. A network that was trained on these rows makes all of it too
+/// bold.
 ///
 /// The choice is made on all rows. What it is worth on fresh rows is estimated by cross-fitting:
 /// the rows are dealt into five parts, and each is decided by what the other four would choose.
 ///
 /// # Errors
 ///
-/// When no cell is known, a known cell's logit is not finite, or an objective is for no label.
+/// When no cell is known, the logit of a question with a known cell is not finite, or an objective
+/// is for no label with a threshold.
 ///
 /// # Panics
 ///
-/// When `labels`, `logits` and `cells` differ in shape.
+/// When `questions`, `logits` and `cells` differ in shape.
 pub fn tune(
-    labels: &[String],
+    questions: &Questions,
     logits: &Logits,
     cells: &[Cell],
     options: &TuneOptions,
     pool: &Pool,
 ) -> Result<Tuning, TuneError> {
     assert_eq!(
-        labels.len(),
+        questions.labels().len(),
         logits.n_labels(),
         "tune: not one name for each label"
     );
@@ -250,50 +285,58 @@ pub fn tune(
         logits.values().len(),
         "tune: logits and `cells` differ in length"
     );
-    let task = task(labels, logits, cells, options, pool)?;
-    let Calibrated {
-        whole,
-        without,
-        figures,
-    } = Calibrated::new(&task, FOLDS);
-    let whole = task.fit(whole, None);
-    let without = (0..FOLDS).zip(without);
-    let without: Vec<Fit> = without
-        .map(|(fold, calibrations)| task.fit(calibrations, Some(fold)))
+    let task = task(questions, logits, cells, options, pool)?;
+    let calibrated = Calibrated::new(&task, FOLDS);
+    let decisions = task.decisions(calibrated.whole, None);
+    let without = (0..FOLDS).zip(calibrated.without);
+    let without: Vec<Decisions> = without
+        .map(|(fold, calibrations)| task.decisions(calibrations, Some(fold)))
         .collect();
-    let measured = in_parallel(pool, labels.len(), |label| {
-        Measured::new(&task.ranked[label], label, &whole, &without)
+    let measured = MeasuredRows::new(&task, &decisions, &without);
+    let labels: Vec<LabelTuning> = in_parallel(pool, logits.n_labels(), |label| {
+        let mut figures = calibrated.figures[label];
+        if task.is_entangled(label) {
+            let cells = measured.entangled[label].iter();
+            let cells = cells.map(|&(log_odds, yes)| (log_odds, yes, 0));
+            figures.calibrated = CalibrationFigures::of(&Ranking::new(cells));
+        }
+        task.label_tuning(label, &decisions, &measured.labels[label], figures)
     });
-    let tunings = labels.iter().zip(measured.iter().zip(figures)).enumerate();
-    let tunings: Vec<LabelTuning> = tunings
-        .map(|(label, (name, (measured, figures)))| {
-            task.label_tuning(label, name, &whole, measured, figures)
-        })
-        .collect();
     Ok(Tuning {
         rows: logits.rows(),
-        overall: TuningSummary::of(&tunings, &measured),
-        decisions: decisions(labels, logits.rows(), &task.objectives, whole),
-        labels: tunings,
+        overall: TuningSummary::of(&labels, &measured.labels),
+        exclusive: task.exclusive_tunings(&decisions, &calibrated.groups, &measured.right),
+        labels,
+        decisions,
     })
 }
 
 fn task<'a>(
-    labels: &[String],
-    logits: &Logits,
-    cells: &[Cell],
+    questions: &'a Questions,
+    logits: &'a Logits,
+    cells: &'a [Cell],
     options: &'a TuneOptions,
     pool: &'a Pool,
 ) -> Result<Task<'a>, TuneError> {
-    options.check(labels)?;
-    check(labels, logits, cells)?;
+    options.check(questions)?;
+    check(questions, logits, cells)?;
     let folds = folds(logits.rows(), options.seed);
-    let ranked = in_parallel(pool, labels.len(), |label| {
-        RankedLabel::new(label, logits, cells, &folds)
+    let n_labels = logits.n_labels();
+    let own = (!questions.exclusive().is_empty()).then(|| logits.log_odds(questions));
+    let scores = own.as_ref().map_or(logits.values(), |own| own.values());
+    let ranked = in_parallel(pool, n_labels, |label| {
+        RankedLabel::new(label, scores, cells, n_labels, &folds)
     });
+    let groups = questions.exclusive().iter();
+    let settled = |group| SettledRows::new(group, logits.values(), cells, n_labels, &folds);
     Ok(Task {
         ranked,
-        objectives: options.objectives(labels),
+        settled: groups.map(settled).collect(),
+        objectives: options.objectives(questions),
+        questions,
+        logits,
+        cells,
+        folds,
         options,
         pool,
     })
@@ -337,7 +380,7 @@ impl LabelTuning {
             "its held-out scores tell nothing".to_owned()
         };
         match self.basis {
-            Basis::Own | Basis::Given => None,
+            Basis::Own | Basis::Given | Basis::Exclusive => None,
             Basis::Shared => Some(format!(
                 "label `{label}`: {why}, so it takes the threshold that suits all labels together"
             )),
@@ -353,18 +396,26 @@ impl LabelTuning {
     }
 }
 
-fn check(labels: &[String], logits: &Logits, cells: &[Cell]) -> Result<(), TuneError> {
-    let mut known = cells.iter().zip(logits.values()).enumerate();
-    known.try_for_each(|(place, (cell, logit))| {
-        if *cell == Cell::Unknown || logit.is_finite() {
-            return Ok(());
+fn check(questions: &Questions, logits: &Logits, cells: &[Cell]) -> Result<(), TuneError> {
+    let labels = questions.labels();
+    let rows = cells.chunks_exact(labels.len()).enumerate();
+    for (row, cells) in rows {
+        for (label, &logit) in logits.row(row).iter().enumerate() {
+            let is_known = |label: &usize| cells[*label] != Cell::Unknown;
+            // One broken logit breaks the chances of its whole group.
+            let counts = match questions.group_of(label) {
+                Some(group) => group.members.iter().any(is_known),
+                None => is_known(&label),
+            };
+            if counts && !logit.is_finite() {
+                return Err(TuneError::NotFinite {
+                    row: row + 1,
+                    label: labels[label].clone(),
+                    found: logit,
+                });
+            }
         }
-        Err(TuneError::NotFinite {
-            row: place / labels.len() + 1,
-            label: labels[place % labels.len()].clone(),
-            found: *logit,
-        })
-    })?;
+    }
     if cells.iter().all(|cell| *cell == Cell::Unknown) {
         return Err(TuneError::NothingKnown);
     }
@@ -378,124 +429,32 @@ fn folds(rows: usize, seed: u64) -> Vec<u16> {
     folds
 }
 
-fn decisions(labels: &[String], rows: usize, objectives: &[Objective], fit: Fit) -> Decisions {
-    let of_label = labels.iter().zip(objectives);
-    let chosen = fit
-        .calibrations
-        .into_iter()
-        .zip(fit.thresholds)
-        .zip(fit.bands);
-    let labels = of_label.zip(chosen);
-    Decisions {
-        rows,
-        labels: labels
-            .map(
-                |((label, &objective), ((calibration, (threshold, basis)), unsure))| {
-                    LabelDecision {
-                        label: label.clone(),
-                        calibration,
-                        threshold,
-                        unsure,
-                        objective,
-                        basis,
-                    }
-                },
-            )
-            .collect(),
-    }
-}
-
-/// Decisions of one label against its cells.
-struct Measured {
-    on_tuning_rows: Counts,
-    cross_fitted: Counts,
-    band: Option<BandFigures>,
-}
-
-impl Measured {
-    fn new(ranked: &RankedLabel, label: usize, whole: &Fit, without: &[Fit]) -> Self {
-        let cells = ranked.cells();
-        let own = |cell: &RankedCell| &without[usize::from(cell.group())];
-        Self {
-            on_tuning_rows: count(cells, label, |_| whole),
-            cross_fitted: count(cells, label, own),
-            band: whole.bands[label].map(|band| band_figures(band, cells, label, own)),
-        }
-    }
-}
-
-/// Counts the decisions on `cells` of `label`, each by the fit that `fit_of` names.
-fn count<'a>(
-    cells: &[RankedCell],
-    label: usize,
-    fit_of: impl Fn(&RankedCell) -> &'a Fit,
-) -> Counts {
-    let mut counts = Counts::default();
-    for cell in cells {
-        let fit = fit_of(cell);
-        let (threshold, _) = fit.thresholds[label];
-        let decision = probability(&fit.calibrations[label], *cell) >= threshold;
-        counts.add(decision, if cell.is_yes() { Cell::Yes } else { Cell::No });
-    }
-    counts
-}
-
-/// How often answers outside of the band are right, each by the fit that `fit_of` names.
-fn band_figures<'a>(
-    band: Band,
-    cells: &[RankedCell],
-    label: usize,
-    fit_of: impl Fn(&RankedCell) -> &'a Fit,
-) -> BandFigures {
-    let (mut yes, mut right_yes, mut no, mut right_no) = (0, 0, 0, 0);
-    for cell in cells {
-        let fit = fit_of(cell);
-        let decision = super::answer(
-            probability(&fit.calibrations[label], *cell),
-            fit.thresholds[label].0,
-            fit.bands[label],
-        );
-        match decision {
-            Answer::Yes => (yes, right_yes) = (yes + 1, right_yes + usize::from(cell.is_yes())),
-            Answer::No => (no, right_no) = (no + 1, right_no + usize::from(!cell.is_yes())),
-            Answer::Unsure => {}
-        }
-    }
-    BandFigures {
-        from: band.from,
-        to: band.to,
-        share: share(cells.len() - yes - no, cells.len()),
-        yes_precision: share(right_yes, yes),
-        no_precision: share(right_no, no),
-    }
-}
-
 impl Task<'_> {
     fn label_tuning(
         &self,
         label: usize,
-        name: &str,
-        fit: &Fit,
+        decisions: &Decisions,
         measured: &Measured,
         calibration_figures: BeforeAndAfter,
     ) -> LabelTuning {
         let (objective, ranked) = (self.objectives[label], &self.ranked[label]);
-        let (threshold, basis) = fit.thresholds[label];
+        let decision = &decisions.labels[label];
+        let basis = decision.basis;
         let on_tuning_rows = DecisionFigures::of(measured.on_tuning_rows, objective);
         let cross_fitted = DecisionFigures::of(measured.cross_fitted, objective);
         let key = random::key(self.options.seed, &[PURPOSE, label as u64]);
         LabelTuning {
-            label: name.to_owned(),
+            label: decision.label.clone(),
             known: ranked.cells().len(),
             positives: ranked.positives(),
             objective,
-            threshold,
+            threshold: decision.threshold,
             basis,
             guaranteed: match objective {
                 Objective::Recall { guaranteed, .. } if guaranteed => Some(basis == Basis::Own),
                 _ => None,
             },
-            calibration: fit.calibrations[label].name(),
+            calibration: decision.calibration.name(),
             optimism: on_tuning_rows
                 .objective
                 .zip(cross_fitted.objective)
@@ -506,8 +465,33 @@ impl Task<'_> {
             on_tuning_rows,
             cross_fitted,
             calibration_figures,
-            unsure: measured.band,
+            unsure: decision.unsure.map(|band| measured.band(band)),
         }
+    }
+
+    fn exclusive_tunings(
+        &self,
+        decisions: &Decisions,
+        figures: &[GroupFigures],
+        right: &[usize],
+    ) -> Vec<ExclusiveTuning> {
+        let groups = self.questions.exclusive().iter().zip(&self.settled);
+        let groups = groups.zip(figures.iter().zip(right));
+        let name = |&label: &usize| self.questions.labels()[label].clone();
+        groups
+            .map(|((group, rows), (&log_loss, &right))| ExclusiveTuning {
+                name: group.name.clone(),
+                labels: group.members.iter().map(name).collect(),
+                at_most_one: group.at_most_one,
+                settled: rows.len(),
+                accuracy: share(right, rows.len()),
+                temperature: match decisions.labels[group.members[0]].calibration {
+                    Calibration::Temperature { temperature } => Some(temperature),
+                    _ => None,
+                },
+                log_loss,
+            })
+            .collect()
     }
 }
 
@@ -547,7 +531,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decisions::Calibration;
+    use crate::decisions::Answer;
+    use crate::questions::tests::{cells as cells_of, questions};
     use crate::scores::sigmoid;
 
     fn options(objective: &str) -> TuneOptions {
@@ -557,15 +542,32 @@ mod tests {
         }
     }
 
-    fn names(n_labels: usize) -> Vec<String> {
-        (0..n_labels)
+    fn free(n_labels: usize) -> Questions {
+        let labels: Vec<String> = (0..n_labels)
             .map(|label| format!("label {label}"))
-            .collect()
+            .collect();
+        Questions::independent(&labels)
     }
 
     fn tuned(logits: &Logits, cells: &[Cell], options: &TuneOptions) -> Tuning {
-        let labels = names(logits.n_labels());
-        tune(&labels, logits, cells, options, &Pool::new(2)).unwrap()
+        let questions = free(logits.n_labels());
+        tune(&questions, logits, cells, options, &Pool::new(2)).unwrap()
+    }
+
+    /// The chances of independent questions.
+    fn chances_of(tuning: &Tuning, logits: &Logits) -> crate::scores::Probabilities {
+        let questions = free(logits.n_labels());
+        tuning
+            .decisions
+            .calibrate(&questions, logits)
+            .probabilities()
+    }
+
+    fn answers_of(tuning: &Tuning, logits: &Logits) -> Vec<Answer> {
+        let probabilities = chances_of(tuning, logits);
+        tuning
+            .decisions
+            .answers(&free(logits.n_labels()), &probabilities)
     }
 
     /// Rows of `rates.len()` labels: cells that are yes at the rate of their label, and logits
@@ -584,7 +586,7 @@ mod tests {
 
     /// Counts of `threshold` on label 0.
     fn counts_at(tuning: &Tuning, logits: &Logits, cells: &[Cell], threshold: f32) -> Counts {
-        let probabilities = tuning.decisions.calibrate(logits).probabilities();
+        let probabilities = chances_of(tuning, logits);
         let mut counts = Counts::default();
         for row in 0..logits.rows() {
             let decision = probabilities.row(row)[0] >= threshold;
@@ -621,8 +623,8 @@ mod tests {
                     }
                     _ => Some(-((counts.fp + 5 * counts.fn_) as f64)),
                 };
-                let chosen = goodness(counts(label.threshold)).unwrap();
-                let probabilities = tuning.decisions.calibrate(&logits).probabilities();
+                let chosen = goodness(counts(label.threshold.unwrap())).unwrap();
+                let probabilities = chances_of(&tuning, &logits);
                 for threshold in probabilities.values().iter().copied().chain([1.1]) {
                     if let Some(other) = goodness(counts(threshold)) {
                         assert!(chosen >= other, "{objective}, seed {seed}: {threshold}");
@@ -638,7 +640,7 @@ mod tests {
         for seed in 0..5 {
             let (logits, cells) = drawn(60, &[0.5, 0.25], seed);
             let tuning = tuned(&logits, &cells, &options("micro-f1"));
-            let probabilities = tuning.decisions.calibrate(&logits).probabilities();
+            let probabilities = chances_of(&tuning, &logits);
             let micro = |thresholds: [f32; 2]| {
                 let mut counts = Counts::default();
                 for (place, cell) in cells.iter().enumerate() {
@@ -649,7 +651,7 @@ mod tests {
                 }
                 counts.f1().unwrap()
             };
-            let chosen = micro([tuning.labels[0].threshold, tuning.labels[1].threshold]);
+            let chosen = micro([0, 1].map(|label| tuning.labels[label].threshold.unwrap()));
             for a in 0..60 {
                 for b in 0..60 {
                     let other = [probabilities.row(a)[0], probabilities.row(b)[1]];
@@ -667,10 +669,8 @@ mod tests {
         let tuning = tuned(&logits, &cells, &options("precision>=0.9"));
         let label = &tuning.labels[0];
         assert_eq!(label.basis, Basis::Unreached);
-        assert!(label.threshold > 1.0);
-        let answers = tuning
-            .decisions
-            .answers(&tuning.decisions.calibrate(&logits).probabilities());
+        assert!(label.threshold > Some(1.0));
+        let answers = answers_of(&tuning, &logits);
         assert!(answers.iter().all(|answer| *answer == Answer::No));
     }
 
@@ -699,7 +699,7 @@ mod tests {
             (Basis::Shared, Some(false))
         );
         let given = label(&options("fixed=0.25"));
-        assert_eq!((given.basis, given.threshold), (Basis::Given, 0.25));
+        assert_eq!((given.basis, given.threshold), (Basis::Given, Some(0.25)));
     }
 
     #[test]
@@ -710,10 +710,10 @@ mod tests {
             .objective_of
             .insert("label 1".into(), "fixed=0.75".parse().unwrap());
         let tuning = tuned(&logits, &cells, &options);
-        assert_eq!(tuning.decisions.thresholds()[1], 0.75);
+        assert_eq!(tuning.decisions.thresholds()[1], Some(0.75));
         assert_eq!(tuning.labels[0].objective, F1);
         options.objective_of.insert("lable 1".into(), F1);
-        let error = tune(&names(2), &logits, &cells, &options, &Pool::new(1)).unwrap_err();
+        let error = tune(&free(2), &logits, &cells, &options, &Pool::new(1)).unwrap_err();
         let message = "an objective is given for label `lable 1`; labels are label 0, label 1";
         assert_eq!(error.to_string(), message);
     }
@@ -749,13 +749,13 @@ mod tests {
                     ..options("f1")
                 };
                 let tuning = tuned(&logits, &cells, &options);
-                assert_eq!(tuning.decisions.flaw(), None, "{name}, {method}");
+                assert_eq!(tuning.decisions.flaw(&free(2)), None, "{name}, {method}");
                 let json = serde_json::to_string(&(&tuning, &tuning.decisions)).unwrap();
                 assert!(
                     !json.contains("NaN") && !json.contains("inf"),
                     "{name}, {method}: {json}"
                 );
-                let calibrated = tuning.decisions.calibrate(&logits);
+                let calibrated = tuning.decisions.calibrate(&free(2), &logits);
                 assert!(
                     calibrated.values().iter().all(|z| !z.is_nan()),
                     "{name}, {method}"
@@ -764,7 +764,7 @@ mod tests {
         }
         let nothing = Logits::new(vec![0.5; 4], 2);
         let error = tune(
-            &names(2),
+            &free(2),
             &nothing,
             &[Unknown; 4],
             &options("f1"),
@@ -777,7 +777,7 @@ mod tests {
     fn a_logit_that_is_no_number_is_named() {
         let logits = Logits::new(vec![f32::NAN, 1.0, 2.0, f32::INFINITY], 2);
         let error = |cells: [Cell; 4]| {
-            let result = tune(&names(2), &logits, &cells, &options("f1"), &Pool::new(1));
+            let result = tune(&free(2), &logits, &cells, &options("f1"), &Pool::new(1));
             result.unwrap_err().to_string()
         };
         let message = "row 2: the logit of label `label 1` is inf; expected a finite number";
@@ -794,7 +794,7 @@ mod tests {
             .collect();
         let tuning = tuned(&Logits::new(vec![0.7; 200], 1), &cells, &options("f1"));
         let label = &tuning.labels[0];
-        assert_eq!((label.basis, label.threshold), (Basis::Default, 0.5));
+        assert_eq!((label.basis, label.threshold), (Basis::Default, Some(0.5)));
     }
 
     #[test]
@@ -835,8 +835,8 @@ mod tests {
             band.yes_precision.unwrap() > 0.85 && band.no_precision.unwrap() > 0.88,
             "{band:?}"
         );
-        let probabilities = tuning.decisions.calibrate(&logits).probabilities();
-        let answers = tuning.decisions.answers(&probabilities);
+        let probabilities = chances_of(&tuning, &logits);
+        let answers = answers_of(&tuning, &logits);
         for (answer, &p) in answers.iter().zip(probabilities.values()) {
             let expected = match () {
                 () if p >= band.to => Answer::Yes,
@@ -854,12 +854,13 @@ mod tests {
         let recall = |seed| {
             let (logits, cells) = drawn(rows, &[0.3], seed);
             // The decisions that `tune` makes, without its cross-fitting.
-            let task = task(&names(1), &logits, &cells, &options, &pool).unwrap();
-            let fit = task.fit(task.calibrations(None), None);
+            let questions = free(1);
+            let task = task(&questions, &logits, &cells, &options, &pool).unwrap();
+            let label = &task.decisions(task.calibrations(None), None).labels[0];
             let mut counts = Counts::default();
             for (logit, cell) in fresh.values().iter().zip(&truth) {
-                let p = sigmoid(fit.calibrations[0].apply(*logit).into()) as f32;
-                counts.add(p >= fit.thresholds[0].0, *cell);
+                let p = sigmoid(label.calibration.apply(*logit).into()) as f32;
+                counts.add(Some(p) >= label.threshold, *cell);
             }
             counts.recall().unwrap()
         };
@@ -892,13 +893,13 @@ mod tests {
     #[test]
     fn the_same_seed_tunes_the_same_at_any_number_of_threads() {
         let (logits, cells) = drawn(200, &[0.3, 0.1, 0.02], 2);
-        let labels = names(3);
+        let questions = free(3);
         let tune = |threads, seed| {
             let options = TuneOptions {
                 seed,
                 ..options("f1")
             };
-            tune(&labels, &logits, &cells, &options, &Pool::new(threads)).unwrap()
+            tune(&questions, &logits, &cells, &options, &Pool::new(threads)).unwrap()
         };
         assert_eq!(tune(1, 0), tune(4, 0));
         assert_eq!(tune(1, 0).decisions, tune(1, 1).decisions);
@@ -916,10 +917,18 @@ mod tests {
             prop_assume!(!known.is_empty());
             let known_logits = known.iter().map(|(z, _)| f32::from(*z) / 4.0).collect();
             let known_cells: Vec<Cell> = known.iter().map(|(_, code)| cell(*code)).collect();
-            let all = tuned(&Logits::new(logits, 1), &cells, &options("f1"));
-            let alone = tuned(&Logits::new(known_logits, 1), &known_cells, &options("f1"));
-            prop_assert_eq!(&all.decisions.labels, &alone.decisions.labels);
-            prop_assert_eq!(all.labels[0].on_tuning_rows, alone.labels[0].on_tuning_rows);
+            let (logits, known_logits) = (Logits::new(logits, 1), Logits::new(known_logits, 1));
+            for calibration in [CalibrationMethod::None, CalibrationMethod::Platt] {
+                let options = TuneOptions { calibration, ..options("f1") };
+                let all = tuned(&logits, &cells, &options);
+                let alone = tuned(&known_logits, &known_cells, &options);
+                // Rows without a known cell have their place in the folds too, which may decide
+                // whether a calibration is kept.
+                if all.labels[0].calibration == alone.labels[0].calibration {
+                    prop_assert_eq!(&all.decisions.labels, &alone.decisions.labels);
+                    prop_assert_eq!(all.labels[0].on_tuning_rows, alone.labels[0].on_tuning_rows);
+                }
+            }
         }
 
         #[test]
@@ -929,8 +938,7 @@ mod tests {
             let moved = logits.values().iter().map(|z| 2.0 * z + f32::from(shift)).collect();
             let moved = Logits::new(moved, 1);
             let answers = |logits: &Logits| {
-                let decisions = tuned(logits, &cells, &options("f1")).decisions;
-                decisions.answers(&decisions.calibrate(logits).probabilities())
+                answers_of(&tuned(logits, &cells, &options("f1")), logits)
             };
             prop_assert_eq!(answers(&logits), answers(&moved));
         }
@@ -991,5 +999,195 @@ mod tests {
             let calibrated = tuning.decisions.labels[0].calibration.apply(z);
             assert!((calibrated - z).abs() < 0.2, "{z}: {calibrated}");
         }
+    }
+
+    /// Rows of an exclusive group of three labels and one label of its own, with the logits of a
+    /// network that is `boldness` times too bold about the group.
+    fn with_a_group(questions: &Questions, rows: usize, boldness: f32) -> (Logits, Vec<Cell>) {
+        let group = &questions.exclusive()[0];
+        let (mut logits, mut cells) = (Vec::new(), Vec::new());
+        for row in 0..rows as u64 {
+            let mut own: Vec<f32> = (0..4)
+                .map(|label| 1.5 * random::normal(random::key(5, &[label]), row) as f32)
+                .collect();
+            let log_odds = Logits::new(own.clone(), 4).log_odds(questions);
+            let mut said = cells_of("nnnn");
+            let mut left = random::uniform(6, row);
+            for &label in &group.members {
+                let chance = sigmoid(log_odds.row(0)[label].into());
+                if (0.0..chance).contains(&left) {
+                    said[label] = Yes;
+                }
+                left -= chance;
+            }
+            if random::uniform(7, row) < sigmoid(own[3].into()) {
+                said[3] = Yes;
+            }
+            for &label in &group.members {
+                own[label] *= boldness;
+            }
+            logits.extend(own);
+            cells.extend(said);
+        }
+        (Logits::new(logits, 4), cells)
+    }
+
+    #[test]
+    fn a_group_has_a_temperature_and_no_thresholds() {
+        for group in ["g?=a,b,c", "g=a,b,c"] {
+            let questions = questions("a,b,c,free", &[group], &[]);
+            let (logits, cells) = with_a_group(&questions, 3_000, 3.0);
+            let cells = match group {
+                // Rounding may have left a row without a yes.
+                "g=a,b,c" => {
+                    let rows = cells.chunks(4);
+                    assert!(rows.clone().all(|row| row[..3].contains(&Yes)));
+                    cells
+                }
+                _ => cells,
+            };
+            let tuned = |options: &TuneOptions| {
+                tune(&questions, &logits, &cells, options, &Pool::new(2)).unwrap()
+            };
+            let tuning = tuned(&options("f1"));
+            assert_eq!(tuning.decisions.flaw(&questions), None);
+            let thresholds = tuning.decisions.thresholds();
+            assert!(thresholds[..3] == [None; 3] && thresholds[3].is_some());
+            let of_group = &tuning.exclusive[0];
+            assert!(
+                (of_group.temperature.unwrap() - 3.0).abs() < 0.4,
+                "{of_group:?}"
+            );
+            assert!(of_group.log_loss.calibrated < of_group.log_loss.raw);
+            assert_eq!(of_group.settled, 3_000);
+            // The figures of a label are those of its own chance in the group.
+            let BeforeAndAfter { raw, calibrated } = tuning.labels[1].calibration_figures;
+            assert!(calibrated.log_loss < raw.log_loss && calibrated.ece < raw.ece);
+            assert_eq!(tuning.labels[1].basis, Basis::Exclusive);
+
+            let none = tuned(&TuneOptions {
+                calibration: CalibrationMethod::None,
+                ..options("f1")
+            });
+            assert_eq!(none.exclusive[0].temperature, None);
+            // A temperature changes no answer of a group.
+            assert_eq!(none.exclusive[0].accuracy, of_group.accuracy);
+            let mut text = Vec::new();
+            tuning.write_text(&mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(
+                text.contains("~ the likeliest of its exclusive group"),
+                "{text}"
+            );
+            assert!(text.contains("\n              g    3000  "), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_temperature_that_does_not_help_a_group_is_not_kept() {
+        let questions = questions("a,b,c,free", &["g?=a,b,c"], &[]);
+        let kept = |rows, boldness| {
+            let (logits, cells) = with_a_group(&questions, rows, boldness);
+            let tuning = tune(&questions, &logits, &cells, &options("f1"), &Pool::new(1));
+            let group = tuning.unwrap().exclusive.remove(0);
+            let GroupFigures { raw, calibrated } = group.log_loss;
+            assert_eq!(group.temperature.is_some(), calibrated < raw, "{rows}");
+            group.temperature.is_some()
+        };
+        assert!(kept(400, 3.0));
+        let helps = (40..80).filter(|&rows| kept(rows, 1.0)).count();
+        assert!(helps < 20, "{helps} of 40");
+    }
+
+    #[test]
+    fn a_group_is_unsure_as_often_as_its_target_asks() {
+        let questions = questions("a,b,c,free", &["g?=a,b,c"], &[]);
+        let (logits, cells) = with_a_group(&questions, 4_000, 2.0);
+        let options = TuneOptions {
+            unsure: Some("0.8".parse().unwrap()),
+            ..options("f1")
+        };
+        let tuning = tune(&questions, &logits, &cells, &options, &Pool::new(2)).unwrap();
+        assert_eq!(tuning.decisions.flaw(&questions), None);
+        let probabilities = tuning
+            .decisions
+            .calibrate(&questions, &logits)
+            .probabilities();
+        let answers = tuning.decisions.answers(&questions, &probabilities);
+        let (mut sure, mut right) = (0, 0);
+        for (answers, cells) in answers.chunks(4).zip(cells.chunks(4)) {
+            if answers[..3].contains(&Answer::Unsure) {
+                continue;
+            }
+            sure += 1;
+            let agree =
+                |(answer, cell): (&Answer, &Cell)| (*answer == Answer::Yes) == (*cell == Yes);
+            right += usize::from(answers[..3].iter().zip(&cells[..3]).all(agree));
+        }
+        assert!(sure > 500, "{sure}");
+        let precision = f64::from(right as u32) / f64::from(sure);
+        assert!((precision - 0.8).abs() < 0.01, "{precision}");
+        let band = tuning.labels[0].unsure.unwrap();
+        assert!(
+            band.from == 0.0 && band.yes_precision.unwrap() > 0.75,
+            "{band:?}"
+        );
+    }
+
+    #[test]
+    fn an_objective_of_a_label_in_a_group_is_refused() {
+        let questions = questions("a,b", &["g=a,b"], &[]);
+        let mut options = options("recall>=0.9");
+        assert_eq!(options.check(&questions), Ok(()));
+        options.objective_of.insert("a".into(), F1);
+        let error = options.check(&questions).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("`a`, which is in the exclusive group `g`")
+        );
+        assert!(error.hint().unwrap().contains("--unsure"));
+        // As decisions of another model say it.
+        options
+            .objective_of
+            .insert("a".into(), Objective::Likeliest);
+        assert_eq!(options.check(&questions), Ok(()));
+    }
+
+    #[test]
+    fn thresholds_are_chosen_on_chances_that_agree_with_implications() {
+        let implied = questions("a,b", &[], &["a:b"]);
+        // `a` is scored high everywhere and true where `b` is, which its scores do not tell.
+        let yes = |row: u64| random::uniform(1, row) < 0.4;
+        let logits = (0..800).flat_map(|row| {
+            let own = random::normal(2, row) as f32 + 3.0;
+            [
+                own,
+                if yes(row) { 2.0 } else { -2.0 } + random::normal(3, row) as f32,
+            ]
+        });
+        let cells: Vec<Cell> = (0..800)
+            .flat_map(|row| [if yes(row) { Yes } else { No }; 2])
+            .collect();
+        let logits = Logits::new(logits.collect(), 2);
+        // With the network's own chances: a calibration would see that `a` is too high.
+        let options = TuneOptions {
+            calibration: CalibrationMethod::None,
+            ..options("f1")
+        };
+        let tune = |questions: &Questions| {
+            tune(questions, &logits, &cells, &options, &Pool::new(2)).unwrap()
+        };
+        let (free, implied) = (tune(&questions("a,b", &[], &[])), tune(&implied));
+        let f1 = |tuning: &Tuning| tuning.labels[0].cross_fitted.f1_score.unwrap();
+        assert!(
+            f1(&free) < 0.7 && f1(&implied) > 0.9,
+            "{} {}",
+            f1(&free),
+            f1(&implied)
+        );
+        let ece = |tuning: &Tuning| tuning.labels[0].calibration_figures.calibrated.ece;
+        assert!(ece(&implied) < ece(&free));
+        assert_eq!(free.labels[1], implied.labels[1]);
     }
 }

@@ -29,8 +29,8 @@ pub struct LabelEvaluation {
     pub known: usize,
     /// Known cells that say yes.
     pub positives: usize,
-    /// A probability from here on is a yes.
-    pub threshold: f32,
+    /// A probability from here on is a yes; `None` in an exclusive group.
+    pub threshold: Option<f32>,
     /// Decisions by what the cells say: `[[tn, fp], [fn, tp]]`.
     pub confusion_matrix: Counts,
     /// More figures of the decisions.
@@ -73,7 +73,7 @@ impl OfLabel {
         let positives = ranking.positives();
         let (curve, has_nan) = (ranking.curve(), ranking.has_nan());
         let evaluation = LabelEvaluation {
-            name: judged.labels[label].clone(),
+            name: judged.labels()[label].clone(),
             roc_auc: curve.roc_auc,
             average_precision: curve.average_precision,
             log_loss: mean_loss(loss_sum, known),
@@ -175,7 +175,7 @@ fn loss_by_group(ranking: &Ranking, groups: usize) -> Vec<f64> {
 impl Judged<'_> {
     /// Row, logit and value of the known cells of `label`.
     fn known_of_label(&self, label: usize) -> impl Iterator<Item = (usize, f32, bool)> {
-        let rows = self.of_label(label, self.logits.values());
+        let rows = self.of_label(label, self.log_odds.values());
         let rows = rows.zip(self.of_label(label, self.cells)).enumerate();
         rows.filter_map(|(row, (&logit, &cell))| Some((row, logit, known(cell)?)))
     }
@@ -204,7 +204,7 @@ impl Judged<'_> {
 
     /// The column of `label` in row-major `values`.
     fn of_label<'a, T>(&self, label: usize, values: &'a [T]) -> impl Iterator<Item = &'a T> {
-        values.iter().skip(label).step_by(self.labels.len())
+        values.iter().skip(label).step_by(self.labels().len())
     }
 }
 

@@ -11,7 +11,7 @@ const CHUNK: usize = 1 << 18;
 pub(super) fn curve(judged: &Judged<'_>) -> Curve {
     // Apart, as a bit more for the cell would double the memory.
     let (mut yes, mut no) = (Vec::new(), Vec::new());
-    for (&logit, &cell) in judged.logits.values().iter().zip(judged.cells) {
+    for (&logit, &cell) in judged.log_odds.values().iter().zip(judged.cells) {
         let Some(is_yes) = known(cell) else { continue };
         if logit.is_nan() {
             return Curve::default();

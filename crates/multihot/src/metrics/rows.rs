@@ -137,8 +137,8 @@ struct TopMeans {
 impl Part {
     /// Goes through the rows of one of [`PARTS`] parts.
     fn new(judged: &Judged<'_>, resampling: Option<&Resampling>, part: usize) -> Self {
-        let n_labels = judged.labels.len();
-        let rows = judged.logits.rows();
+        let n_labels = judged.labels().len();
+        let rows = judged.log_odds.rows();
         let mut this = Self {
             figures: Default::default(),
             rankings: RankingMeans::new(n_labels),
@@ -292,7 +292,7 @@ pub(super) type RankedLabel = u64;
 impl Judged<'_> {
     /// The decisions on a row.
     fn counts_of_row(&self, row: usize) -> Counts {
-        let places = row * self.labels.len()..(row + 1) * self.labels.len();
+        let places = row * self.labels().len()..(row + 1) * self.labels().len();
         let mut counts = Counts::default();
         for (&decision, &cell) in self.decisions[places.clone()]
             .iter()
@@ -307,8 +307,8 @@ impl Judged<'_> {
     /// is none, or a NaN among them.
     fn rank_row(&self, row: usize, ranked: &mut Vec<RankedLabel>) -> bool {
         ranked.clear();
-        let cells = &self.cells[row * self.labels.len()..][..self.labels.len()];
-        for (&logit, cell) in self.logits.row(row).iter().zip(cells) {
+        let cells = &self.cells[row * self.labels().len()..][..self.labels().len()];
+        for (&logit, cell) in self.log_odds.row(row).iter().zip(cells) {
             let Some(yes) = known(*cell) else { continue };
             if logit.is_nan() {
                 return false;

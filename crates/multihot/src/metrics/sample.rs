@@ -24,7 +24,7 @@ impl Measured {
     /// Goes through the cells, once by label and once by row.
     pub fn new(judged: &Judged<'_>, resampling: Option<&Resampling>) -> Self {
         let mut labels: Vec<Option<OfLabel>> = Vec::new();
-        labels.resize_with(judged.labels.len(), || None);
+        labels.resize_with(judged.labels().len(), || None);
         judged.pool.for_each_chunk(&mut labels, 1, |label, out| {
             out[0] = Some(OfLabel::new(label, judged, resampling));
         });

@@ -21,7 +21,9 @@ const INTERVAL: usize = 13;
 pub(super) fn write_summary(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()> {
     Table::of(evaluation).write(out)?;
     writeln!(out)?;
-    write_figures(evaluation, out)
+    write_figures(evaluation, out)?;
+    let mut groups = evaluation.exclusive.iter();
+    groups.try_for_each(|group| group.write_text(out))
 }
 
 /// Writes the summary, then the further averages, the ranking of rows, and calibration.
@@ -63,7 +65,7 @@ impl<'a> Table<'a> {
         Self {
             evaluation,
             width: widest.unwrap_or(0).max("weighted avg".len()),
-            has_thresholds: thresholds.any(|threshold| threshold != THRESHOLD),
+            has_thresholds: thresholds.any(|threshold| threshold.is_some_and(|t| t != THRESHOLD)),
         }
     }
 
@@ -81,7 +83,7 @@ impl<'a> Table<'a> {
                     interval: intervals.and_then(|of| of.report.labels[i].1.f1_score),
                     roc_auc: label.roc_auc,
                     average_precision: label.average_precision,
-                    threshold: Some(label.threshold),
+                    threshold: label.threshold,
                 },
             )?;
         }

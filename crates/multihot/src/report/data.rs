@@ -10,11 +10,12 @@ use super::examples::{Mistake, Row, Suspects, rows, worst_mistakes};
 use super::pairs::Pairs;
 use super::summary::{Sentence, summary};
 use super::{ReportInput, ReportKind, on_all_cores};
+use crate::classifier::THRESHOLD;
 use crate::decisions::{Band, Basis, BeforeAndAfter, CalibrationFigures, Objective};
 use crate::metrics::ReportLine;
 use crate::metrics::counts::{Counts, mean, total};
 use crate::metrics::curves::Ranking;
-use crate::scores::{Logits, Probabilities};
+use crate::scores::{LogOdds, Probabilities};
 use crate::train::{EpochReport, best_epoch};
 
 /// All that the page shows.
@@ -79,7 +80,13 @@ pub(super) struct Label<'a> {
     pub name: &'a str,
     pub known: usize,
     pub positives: usize,
-    pub threshold: f32,
+    /// `None` in an exclusive group.
+    pub threshold: Option<f32>,
+    /// The exclusive group that it is in.
+    pub group: Option<&'a str>,
+    /// Yes cells found and no cells taken for yes as it is decided: as on the curve at the stored
+    /// threshold, but for exclusive groups and implications.
+    pub decided: [usize; 2],
     pub objective: Objective,
     pub basis: Basis,
     pub unsure: Option<Band>,
@@ -120,10 +127,25 @@ pub(super) struct Baseline {
 }
 
 impl Label<'_> {
-    /// The counts at place `at` of its curve.
-    pub fn counts(&self, at: usize) -> Counts {
+    /// The counts if its threshold were 0.5; in an exclusive group as it is decided.
+    fn counts_at_half(&self) -> Counts {
+        if self.group.is_some() {
+            return self.counts();
+        }
+        let (positives, negatives) = (self.positives, self.known - self.positives);
         self.curve
-            .counts(at, self.positives, self.known - self.positives)
+            .counts(self.curve.place(0.5), positives, negatives)
+    }
+
+    /// The counts as it is decided.
+    fn counts(&self) -> Counts {
+        let [tp, fp] = self.decided;
+        Counts {
+            tp,
+            fp,
+            fn_: self.positives - tp,
+            tn: self.known - self.positives - fp,
+        }
     }
 }
 
@@ -135,9 +157,11 @@ impl<'a> Data<'a> {
         check(input);
         let raw = input.log_odds.probabilities();
         let probabilities = input.calibrated.probabilities();
-        let labels = on_all_cores(input.labels.len(), |label| {
+        let decisions = probabilities.decisions(input.questions, &input.decisions.thresholds());
+        let labels = on_all_cores(input.labels().len(), |label| {
             let of_label = label_data(input, (&raw, &probabilities), label);
-            (of_label, worst_mistakes(input, &probabilities, label))
+            let answers = (&probabilities, decisions.as_slice());
+            (of_label, worst_mistakes(input, answers, label))
         });
         let (labels, mistakes): (Vec<Label<'_>>, Vec<Vec<Mistake>>) = labels.into_iter().unzip();
         let mut mistakes = mistakes.concat();
@@ -154,7 +178,7 @@ impl<'a> Data<'a> {
             rows: input.calibrated.rows(),
             summary: summary(input, &overall, &labels, &suspects),
             averages: averages(input, &overall),
-            pairs: Pairs::of(input.cells, input.labels.len()),
+            pairs: Pairs::of(input.cells, input.labels().len()),
             examples: rows(input, suspicious.chain(wrong)),
             overall,
             labels,
@@ -168,7 +192,7 @@ impl<'a> Data<'a> {
 }
 
 fn check(input: &ReportInput<'_>) {
-    let n_labels = input.labels.len();
+    let n_labels = input.labels().len();
     let values = input.calibrated.values().len();
     assert_eq!(
         (input.log_odds.n_labels(), input.calibrated.n_labels()),
@@ -181,7 +205,7 @@ fn check(input: &ReportInput<'_>) {
         "report: log-odds, calibrated logits and `cells` differ in length"
     );
     assert!(
-        input.decisions.are_for(input.labels),
+        input.decisions.are_for(input.labels()),
         "report: decisions of other labels"
     );
     let rows = input.calibrated.rows();
@@ -200,19 +224,22 @@ fn label_data<'a>(
     let decision = &input.decisions.labels[label];
     let ranked = rank(column(probabilities.values(), input.cells, label, input));
     let (known, positives) = (ranked.len(), ranked.iter().filter(|cell| cell.1).count());
-    let curve = Curve::of(&ranked, decision.threshold);
-    let counts = curve.counts(curve.stored, positives, known - positives);
+    let curve = Curve::of(&ranked, decision.threshold.unwrap_or(THRESHOLD));
     let evaluation = &input.evaluation.labels[label];
+    let counts = evaluation.confusion_matrix;
+    let group = input.questions.group_of(label);
     let tuning = input.tuning.map(|tuning| &tuning.labels[label]);
-    let figures = |logits: &Logits| {
-        let cells = column(logits.values(), input.cells, label, input).into_iter();
+    let figures = |log_odds: &LogOdds| {
+        let cells = column(log_odds.values(), input.cells, label, input).into_iter();
         CalibrationFigures::of(&Ranking::new(cells.map(|(logit, yes)| (logit, yes, 0))))
     };
     Label {
-        name: &input.labels[label],
+        name: &input.labels()[label],
         known,
         positives,
         threshold: decision.threshold,
+        group: group.map(|group| group.name.as_str()),
+        decided: [counts.tp, counts.fp],
         objective: decision.objective,
         basis: decision.basis,
         unsure: decision.unsure,
@@ -251,7 +278,7 @@ fn label_data<'a>(
 /// The known cells of `label`, each with its value.
 fn column(values: &[f32], cells: &[Cell], label: usize, input: &ReportInput<'_>) -> Vec<KnownCell> {
     let of_label = values.iter().zip(cells).skip(label);
-    let of_label = of_label.step_by(input.labels.len());
+    let of_label = of_label.step_by(input.labels().len());
     let known = of_label.filter(|(_, cell)| **cell != Cell::Unknown);
     known
         .map(|(value, cell)| (*value, *cell == Cell::Yes))
@@ -261,13 +288,8 @@ fn column(values: &[f32], cells: &[Cell], label: usize, input: &ReportInput<'_>)
 impl Overall {
     fn new(input: &ReportInput<'_>, labels: &[Label<'_>]) -> Self {
         let evaluation = input.evaluation;
-        let at_half = labels
-            .iter()
-            .map(|label| label.counts(label.curve.place(0.5)));
-        let stored: Vec<Counts> = labels
-            .iter()
-            .map(|label| label.counts(label.curve.stored))
-            .collect();
+        let at_half = labels.iter().map(Label::counts_at_half);
+        let stored: Vec<Counts> = labels.iter().map(Label::counts).collect();
         let all = total(&stored);
         let figures = |side: fn(&BeforeAndAfter) -> &CalibrationFigures| {
             CalibrationFigures::mean(labels.iter().map(|label| side(&label.calibration_figures)))
@@ -333,7 +355,9 @@ fn averages(input: &ReportInput<'_>, overall: &Overall) -> [Average; 4] {
 fn tune_arguments(input: &ReportInput<'_>) -> Vec<String> {
     let mut arguments = input.tune_arguments.to_vec();
     let used = |name: &str| {
-        let mut labels = input.decisions.labels.iter();
+        let labels = input.decisions.labels.iter();
+        // An exclusive group has a temperature whatever the method.
+        let mut labels = labels.filter(|label| label.threshold.is_some());
         labels.any(|label| label.calibration.name() == name)
     };
     // A label with too few cells has fallen back to the method after its own.

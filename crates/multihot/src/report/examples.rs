@@ -34,15 +34,15 @@ pub(super) struct Mistake {
     pub loss: f64,
 }
 
-/// The wrong answers to `label` with the highest loss, so many false yes and so many false no.
+/// The wrong answers to `label` with the highest loss, so many false yes and so many false no, of
+/// all labels' probabilities and decisions.
 pub(super) fn worst_mistakes(
     input: &ReportInput<'_>,
-    probabilities: &Probabilities,
+    (probabilities, decisions): (&Probabilities, &[bool]),
     label: usize,
 ) -> Vec<Mistake> {
-    let n_labels = input.labels.len();
+    let n_labels = input.labels().len();
     let most = (IN_ALL / (2 * n_labels)).clamp(1, OF_A_LABEL);
-    let threshold = input.decisions.labels[label].threshold;
     let mistake = |row: usize| {
         let place = row * n_labels + label;
         let given = match input.cells[place] {
@@ -52,7 +52,7 @@ pub(super) fn worst_mistakes(
         };
         let probability = probabilities.values()[place];
         let logit = f64::from(input.calibrated.values()[place]);
-        (given != (probability >= threshold)).then(|| Mistake {
+        (given != decisions[place]).then(|| Mistake {
             row,
             label,
             given,
@@ -114,7 +114,7 @@ pub(super) fn rows(
     input: &ReportInput<'_>,
     shown: impl Iterator<Item = usize>,
 ) -> BTreeMap<usize, Row> {
-    let n_labels = input.labels.len();
+    let n_labels = input.labels().len();
     let row = |row: usize| {
         let cells = &input.cells[row * n_labels..][..n_labels];
         let yes = cells.iter().enumerate();

@@ -34,6 +34,7 @@
   const plural = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
   const share = (part, whole) => (whole > 0 ? part / whole : null);
   function threshold(t) {
+    if (!has(t)) return "the likeliest of its group";
     if (t > 1) return "never yes";
     if (t === 0 || t === 1) return t.toFixed(3);
     if (t < 0.01) return t.toPrecision(2);
@@ -46,9 +47,22 @@
   const at = labels.map((label) => label.curve.stored);
   let selected = 0;
 
+  /** Whether the label is in an exclusive group, whose likeliest label is the answer. */
+  const isExclusive = (label) => has(labels[label].group);
+
+  /** The counts of a label whose answer is yes from the threshold at `place` up. */
+  function curveAt(label, place) {
+    const { curve } = labels[label];
+    return counted(label, curve.tp[place], curve.fp[place]);
+  }
+  /** The counts of a label as it is answered with its threshold set to `place`. */
   function countsAt(label, place) {
-    const { curve, positives, known } = labels[label];
-    const tp = curve.tp[place], fp = curve.fp[place];
+    const { curve, decided } = labels[label];
+    const asDecided = isExclusive(label) || place === curve.stored;
+    return asDecided ? counted(label, ...decided) : curveAt(label, place);
+  }
+  function counted(label, tp, fp) {
+    const { positives, known } = labels[label];
     return { tp, fp, fn: positives - tp, tn: known - positives - fp };
   }
   const precision = (c) => share(c.tp, c.tp + c.fp);
@@ -210,6 +224,7 @@
     shared: ["shared", "Too few yes cells for a threshold of its own: it takes the one that suits all labels together"],
     default: ["default", "Too few yes cells for a threshold of its own, and none that suits all labels together"],
     unreached: ["always no", "No threshold reaches what was asked for"],
+    exclusive: ["exclusive", "One of a group of labels that exclude each other: the likeliest is the answer"],
   };
 
   function drawLabels() {
@@ -232,7 +247,7 @@
         [el("button", { type: "button", title: "Open its curves", onclick: () => open(label) }, named(label))] },
       column("Yes cells", (label) => label.positives, "Known cells that say yes", count),
       { title: "Threshold", hint: "A probability from here on is a yes", key: (label) => labels[label].threshold,
-        cell: (label) => el("td", {}, threshold(labels[label].threshold), badge(label)) },
+        cell: (label) => el("td", {}, isExclusive(label) ? "" : threshold(labels[label].threshold), badge(label)) },
       column("Precision", (label) => label.precision, "Share of right ones among the yes answers"),
       column("Recall", (label) => label.recall, "Share of found ones among the yes cells"),
       { title: "F1", hint: "Harmonic mean of precision and recall", key: (label) => labels[label].f1,
@@ -357,7 +372,7 @@
       x: axis, y: unit(""), height: 340 });
     const { root, sy, inner } = drawn;
     const sx = (t) => drawn.sx(Math.min(t, axis.to));
-    const points = (figure) => curve.thresholds.map((t, place) => [t, figure(countsAt(selected, place))])
+    const points = (figure) => curve.thresholds.map((t, place) => [t, figure(curveAt(selected, place))])
       .filter(([t]) => t <= axis.to);
     if (unsure) {
       root.append(svg("rect", { class: "band", x: sx(unsure.from), y: ROOM.top, height: inner.h,
@@ -366,14 +381,16 @@
     root.append(path(points(precision), sx, sy, STYLE.precision), path(points(recall), sx, sy, STYLE.recall),
       path(points(f1), sx, sy, STYLE.f1));
     const kept = curve.thresholds[curve.stored];
-    root.append(svg("line", { class: "stored", x1: sx(kept), x2: sx(kept), y1: sy(0), y2: sy(1) }));
+    const stored = svg("line", { class: "stored", x1: sx(kept), x2: sx(kept), y1: sy(0), y2: sy(1) });
     handle = { line: svg("line", { class: "handle", y1: sy(0), y2: sy(1) }),
       grip: svg("circle", { class: "grip", cy: sy(0), r: 7 }), sx };
-    root.append(handle.line, handle.grip);
-    root.classList.add("drag");
-    drag(root, drawn, axis.to);
+    if (!isExclusive(selected)) {
+      root.append(stored, handle.line, handle.grip);
+      root.classList.add("drag");
+      drag(root, drawn, axis.to);
+    }
     host.append(legend([["precision", STYLE.precision], ["recall", STYLE.recall], ["F1", STYLE.f1],
-      ["stored threshold", { stroke: "var(--muted)", "stroke-dasharray": "3 3" }],
+      ...(isExclusive(selected) ? [] : [["stored threshold", { stroke: "var(--muted)", "stroke-dasharray": "3 3" }]]),
       ...(unsure ? [["answered “unsure”", { stroke: "var(--muted)", "stroke-width": 9, opacity: 0.25 }]] : [])]));
     moveHandle();
   }
@@ -412,7 +429,7 @@
     if (!positives) return empty(root, "no yes cell: nothing to find");
     const base = positives / known;
     root.append(svg("line", { class: "even", x1: sx(0), x2: sx(1), y1: sy(base), y2: sy(base) }));
-    const points = curve.thresholds.map((_, place) => countsAt(selected, place))
+    const points = curve.thresholds.map((_, place) => curveAt(selected, place))
       .map((c) => [recall(c), precision(c)]);
     root.append(path(points, sx, sy, STYLE.precision));
     const kept = countsAt(selected, curve.stored);
@@ -512,10 +529,13 @@
     selected = label;
     const { curve, known, positives, objective, fresh } = labels[label];
     byId("label-select").value = String(label);
-    const facts = [`${count(positives)} yes of ${plural(known, "known cell")}`, `threshold for ${objective}`];
+    const rule = isExclusive(label) ? `exclusive group ${labels[label].group}: the likeliest is the answer`
+      : `threshold for ${objective}`;
+    const facts = [`${count(positives)} yes of ${plural(known, "known cell")}`, rule];
     if (fresh && has(fresh.optimism)) facts.push(`optimism ${fixed(fresh.optimism)}`);
     byId("label-facts").textContent = facts.join(" · ");
     byId("threshold").max = String(curve.thresholds.length - 1);
+    for (const control of ["threshold", "best"]) byId(control).disabled = isExclusive(label);
     drawCharts();
     show();
   }
@@ -528,6 +548,7 @@
 
   /** Sets the selected label's threshold to a place on its curve. */
   function move(place) {
+    if (isExclusive(selected)) return;
     at[selected] = place;
     show();
     showConfusion(selected);
@@ -556,7 +577,8 @@
     const { curve } = labels[selected];
     const now = curve.thresholds[at[selected]];
     const counts = countsAt(selected, at[selected]);
-    figure("threshold-value", now, threshold(now));
+    const own = isExclusive(selected) ? null : now;
+    figure("threshold-value", own, threshold(own));
     byId("threshold-was").textContent = isMoved(selected)
       ? `stored: ${threshold(curve.thresholds[curve.stored])}` : "as stored";
     const slider = byId("threshold");
@@ -593,8 +615,9 @@
   /** The objective that most labels have. */
   function usual() {
     const votes = new Map();
-    for (const { objective } of labels) votes.set(objective, (votes.get(objective) || 0) + 1);
-    return [...votes].sort((a, b) => b[1] - a[1])[0][0];
+    for (const { objective } of labels.filter((_, label) => !isExclusive(label))) votes.set(objective, (votes.get(objective) || 0) + 1);
+    const [first] = [...votes].sort((a, b) => b[1] - a[1]);
+    return first ? first[0] : "f1";
   }
 
   function command() {
@@ -603,7 +626,7 @@
     if (common !== "f1") words.push("--objective", quoted(common));
     labels.forEach(({ name, objective, curve }, label) => {
       const own = isMoved(label) ? `fixed=${curve.thresholds[at[label]]}` : objective;
-      if (!isMoved(label) && objective === common) return;
+      if (isExclusive(label) || (!isMoved(label) && objective === common)) return;
       // With a `=` in between, a name that begins with a dash is no option.
       words.push(`--objective-for${name.startsWith("-") ? "=" : " "}${quoted(`${name}=${own}`)}`);
     });
@@ -770,7 +793,8 @@
       el("div", { class: "head" },
         el("span", { class: "kind" }, answer),
         el("strong", {}, named(label)),
-        el("span", {}, `probability ${fixed(probability)}, yes from ${threshold(labels[label].threshold)}`),
+        el("span", {}, `probability ${fixed(probability)}, ` + (isExclusive(label)
+          ? "yes where the likeliest" : `yes from ${threshold(labels[label].threshold)}`)),
         el("span", {}, has(text) ? "id " : "row ", el("bdi", {}, id))),
       has(text) ? el("blockquote", { dir: "auto" }, text || "(an empty text)") : null,
       also.length ? el("div", { class: "also" }, "the table also says ",

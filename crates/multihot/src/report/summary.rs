@@ -65,7 +65,7 @@ pub(super) fn summary(
 }
 
 fn what(input: &ReportInput<'_>, overall: &Overall) -> String {
-    let (rows, labels) = (input.calibrated.rows(), input.labels.len());
+    let (rows, labels) = (input.calibrated.rows(), input.labels().len());
     let held_out = match input.kind {
         ReportKind::Training => "held-out ",
         ReportKind::Tuning | ReportKind::Evaluation => "",
@@ -196,27 +196,32 @@ fn calibration(input: &ReportInput<'_>, overall: &Overall) -> String {
 }
 
 fn thresholds(overall: &Overall, labels: &[Label<'_>]) -> String {
-    let by_threshold = |a: &&Label<'_>, b: &&Label<'_>| a.threshold.total_cmp(&b.threshold);
-    let lowest = labels.iter().min_by(by_threshold);
-    let highest = labels.iter().max_by(by_threshold);
-    let (Some(lowest), Some(highest)) = (lowest, highest) else {
-        return String::new();
+    let own = labels.iter();
+    let mut own: Vec<(f32, &str)> = own
+        .filter_map(|label| Some((label.threshold?, label.name)))
+        .collect();
+    own.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut text = match own[..] {
+        [] => String::new(),
+        [(lowest, low), .., (highest, high)] if lowest != highest => format!(
+            "Each label has a threshold of its own, from {lowest:.3} ({}) to {highest:.3} ({}).",
+            isolated(low),
+            isolated(high)
+        ),
+        [(lowest, _), ..] => {
+            format!("A probability from {lowest:.3} up is a yes, for every label.")
+        }
     };
-    let mut text = if lowest.threshold == highest.threshold {
-        format!(
-            "A probability from {:.3} up is a yes, for every label.",
-            lowest.threshold
-        )
-    } else {
-        format!(
-            "Each label has a threshold of its own, from {:.3} ({}) to {:.3} ({}).",
-            lowest.threshold,
-            isolated(lowest.name),
-            highest.threshold,
-            isolated(highest.name)
-        )
-    };
-    let moved = labels.iter().any(|label| label.threshold != 0.5);
+    if own.len() < labels.len() {
+        let of_all = if own.is_empty() {
+            "T"
+        } else {
+            " In an exclusive group t"
+        };
+        text += of_all;
+        text += "he likeliest label is the answer.";
+    }
+    let moved = own.iter().any(|(threshold, _)| *threshold != 0.5);
     if let (true, Some(half)) = (moved, overall.macro_f1_at_half) {
         text += &format!(" With 0.5 everywhere macro F1 would be {half:.3}.");
     }

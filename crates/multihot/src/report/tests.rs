@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::decisions::{TuneOptions, tune};
 use crate::metrics::evaluate;
+use crate::scores::Logits;
 
 /// Rows with answers and scores, and what was made of them.
 struct Made {
-    labels: Vec<String>,
-    logits: Logits,
-    calibrated: Logits,
+    questions: Questions,
+    log_odds: LogOdds,
+    calibrated: LogOdds,
     cells: Vec<Cell>,
     decisions: Decisions,
     tuning: Option<Tuning>,
@@ -28,23 +29,32 @@ impl Made {
         options: Option<TuneOptions>,
     ) -> Self {
         let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
-        let tuned = |options| tune(&labels, &logits, &cells, &options, &Pool::new(2)).unwrap();
+        Self::of(Questions::independent(&labels), logits, cells, options)
+    }
+
+    fn of(
+        questions: Questions,
+        logits: Logits,
+        cells: Vec<Cell>,
+        options: Option<TuneOptions>,
+    ) -> Self {
+        let tuned = |options| tune(&questions, &logits, &cells, &options, &Pool::new(2)).unwrap();
         let tuning = options.map(tuned);
         let decisions = tuning.as_ref().map_or_else(
-            || Decisions::fixed(&labels, 0.5),
+            || Decisions::fixed(&questions, 0.5),
             |tuning| tuning.decisions.clone(),
         );
-        let calibrated = decisions.calibrate(&logits);
+        let calibrated = decisions.calibrate(&questions, &logits);
         Self {
-            evaluation: evaluate(&labels, &calibrated, &cells, &decisions.thresholds()),
+            evaluation: evaluate(&questions, &calibrated, &cells, &decisions.thresholds()),
             texts: (0..logits.rows())
                 .map(|row| format!("text {row}"))
                 .collect(),
             ids: (0..logits.rows())
                 .map(|row| json!(format!("t{row}")))
                 .collect(),
-            labels,
-            logits,
+            log_odds: logits.log_odds(&questions),
+            questions,
             calibrated,
             cells,
             decisions,
@@ -85,8 +95,8 @@ impl Made {
             model: more.model.unwrap_or("model"),
             table: "table.csv",
             tune_arguments: &["model".into(), "table.csv".into()],
-            labels: &self.labels,
-            log_odds: &self.logits,
+            questions: &self.questions,
+            log_odds: &self.log_odds,
             calibrated: &self.calibrated,
             cells: &self.cells,
             decisions: &self.decisions,
@@ -139,7 +149,7 @@ fn figures_are_those_of_the_evaluation() {
         let curve = &label["curve"];
         let at = curve["stored"].as_u64().unwrap() as usize;
         let thresholds: Vec<f32> = serde_json::from_value(curve["thresholds"].clone()).unwrap();
-        assert_eq!(thresholds[at], made.decisions.labels[i].threshold);
+        assert_eq!(Some(thresholds[at]), made.decisions.labels[i].threshold);
     }
     let micro = made.evaluation.report.micro_average.f1_score;
     assert_eq!(data["overall"]["micro_f1"], json!(micro));
@@ -295,7 +305,12 @@ fn rows_without_texts_are_numbered_from_1() {
 fn the_summary_says_what_matters() {
     let made = Made::drawn(&["good", "bad"], 400, Some(TuneOptions::default()));
     let worse = Made::drawn(&["good", "bad"], 400, None);
-    let worse = evaluate(&worse.labels, &worse.logits, &worse.cells, &[0.99; 2]);
+    let worse = evaluate(
+        &worse.questions,
+        &worse.log_odds,
+        &worse.cells,
+        &[Some(0.99); 2],
+    );
     let epoch = |epoch, dev_loss| EpochReport {
         epoch,
         train_loss: 0.5,

@@ -12,13 +12,13 @@ use crate::split::{Rows, k_folds};
 
 /// What models say about rows that they were not trained on.
 pub(super) struct OutOfFold {
-    /// Log-odds of all rows, in table order.
-    pub log_odds: Logits,
+    /// Logits of all rows, in table order, with what the loss does to chances undone.
+    pub undone: Logits,
     /// The epoch that did best over all folds, which the final model is trained to.
     pub best_epoch: u32,
 }
 
-/// One fold's model: its reports, and after each epoch the log-odds of the fold's rows.
+/// One fold's model: its reports, and after each epoch the logits of the fold's rows, undone.
 struct Fold {
     rows: Vec<usize>,
     epochs: Vec<(EpochReport, Logits)>,
@@ -46,7 +46,8 @@ impl OutOfFold {
             let parts = Parts {
                 train: whole.train.select(&others),
                 dev: whole.train.select(&rows),
-                labels: whole.labels.clone(),
+                questions: whole.questions.clone(),
+                notes: Vec::new(),
             };
             let mut heard = WithoutNotes(observer);
             let mut run = Run::prepare(job, origin, &parts, precision, &mut heard)?;
@@ -55,13 +56,13 @@ impl OutOfFold {
         }
         let best_epoch = best_of(&folds);
         Ok(Self {
-            log_odds: gathered(&folds, best_epoch, &whole.train),
+            undone: gathered(&folds, best_epoch, &whole.train),
             best_epoch,
         })
     }
 }
 
-/// The log-odds of each row by a linear model of the other folds, and the most features that
+/// The logits of each row by a linear model of the other folds, and the most features that
 /// one of them has.
 pub(super) fn baseline(
     job: &TrainJob<'_>,
@@ -69,7 +70,7 @@ pub(super) fn baseline(
     n_folds: usize,
 ) -> Result<(Logits, usize), Error> {
     let fold_of = deal(job, whole, n_folds)?;
-    let (n_labels, threads) = (whole.labels.len(), job.cpu.pool().threads());
+    let (n_labels, threads) = (whole.labels().len(), job.cpu.pool().threads());
     let mut values = vec![0.0; whole.train.cells.len()];
     let mut features = 0;
     for fold in 0..n_folds {
@@ -100,7 +101,7 @@ fn deal(job: &TrainJob<'_>, whole: &Parts<'_>, n_folds: usize) -> Result<Vec<usi
         texts: &as_strs(&texts),
         groups: &groups,
         cells: &whole.train.cells,
-        n_labels: whole.labels.len(),
+        n_labels: whole.labels().len(),
     };
     k_folds(&rows, n_folds, job.options.seed).map_err(|reason| Error::Split {
         source_name: job.table.source.clone(),
@@ -115,9 +116,9 @@ fn epochs(
 ) -> Result<Vec<(EpochReport, Logits)>, Error> {
     let mut epochs = Vec::new();
     for epoch in 0..run.plan.epochs {
-        let log_odds = run.epoch_and_dev(epoch, observer)?;
+        let undone = run.epoch_and_dev(epoch, observer)?;
         let report = run.progress.epochs.last().cloned();
-        epochs.push(report.zip(log_odds).ok_or(Error::StoppedEarly)?);
+        epochs.push(report.zip(undone).ok_or(Error::StoppedEarly)?);
     }
     Ok(epochs)
 }
@@ -149,13 +150,13 @@ fn mean_report(epoch: u32, reports: &[&EpochReport]) -> EpochReport {
     }
 }
 
-/// The log-odds of each fold's rows after `epoch`, put where the rows stand in the table.
+/// The logits of each fold's rows after `epoch`, put where the rows stand in the table.
 fn gathered(folds: &[Fold], epoch: u32, whole: &Part<'_>) -> Logits {
     let n_labels = whole.n_labels;
     let mut values = vec![0.0; whole.cells.len()];
     for fold in folds {
-        let (_, log_odds) = &fold.epochs[epoch as usize - 1];
-        scatter(log_odds, &fold.rows, &mut values);
+        let (_, undone) = &fold.epochs[epoch as usize - 1];
+        scatter(undone, &fold.rows, &mut values);
     }
     Logits::new(values, n_labels)
 }

@@ -1,9 +1,11 @@
 //! What a training makes smaller: the loss on logits, its gradient, and what it says about a start.
 //!
-//! `cell.rs` has what one cell costs, `distortion.rs` what the loss does to chances.
+//! `cell.rs` has what one cell costs, `exclusive.rs` what a group of labels that exclude each other
+//! does, `distortion.rs` what the loss does to chances.
 
 mod cell;
 mod distortion;
+mod exclusive;
 
 use std::fmt;
 
@@ -11,6 +13,7 @@ use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::options::{OptionsError, within};
+use crate::questions::{ExclusiveGroup, Questions};
 use crate::scores::Logits;
 
 pub(crate) use distortion::Distortion;
@@ -112,14 +115,20 @@ pub(crate) struct Criterion<'a> {
     pub(super) label_smoothing: f32,
     /// What the yes side of each label counts; 1 where there are none.
     pub(super) positive_weights: Option<&'a [f32]>,
+    /// Which labels exclude each other; none do without.
+    pub(super) questions: Option<&'a Questions>,
 }
 
 impl Criterion<'_> {
-    /// Sum of what `logits` cost against the known `cells`, and how many are known.
+    /// Sum of what `logits` cost against the known `cells`, and how many questions are answered.
+    ///
+    /// A label in no exclusive group is a question of its own. A group is one question, whatever
+    /// the number of its labels: with two it costs what one yes/no question about the difference
+    /// of their logits costs. `exclusive.rs` has its cost.
     ///
     /// A cell with the share `y` of a yes costs `w·y·yes_cost + (1-y)·no_cost`, which is finite for
     /// every finite logit; with cross-entropy that is `w·y·ln(1 + e^-z) + (1-y)·ln(1 + e^z)`.
-    /// It stays a sum because the divisor is the known cells of the whole effective batch.
+    /// It stays a sum because the divisor is the answered questions of the whole effective batch.
     pub(crate) fn sum(&self, logits: &Logits, cells: &[Cell]) -> (f64, usize) {
         self.check_shape(logits, cells);
         let (mut sum, mut known) = (0.0, 0);
@@ -131,12 +140,18 @@ impl Criterion<'_> {
             sum += sides.of(|| self.loss.yes_cost(logit), || self.loss.no_cost(logit));
             known += 1;
         }
+        for (_, _, row) in self.exclusive_rows(logits, cells) {
+            sum += row.cost(self.label_smoothing.into());
+            known += 1;
+        }
         (sum, known)
     }
 
-    /// Gradient of `scale` times [`Criterion::sum`]; an unknown cell has 0.
+    /// Gradient of `scale` times [`Criterion::sum`]; an unknown cell has 0, unless others of its
+    /// exclusive group are known.
     ///
-    /// `scale` is one over the known cells of the whole effective batch, all its parts together.
+    /// `scale` is one over the answered questions of the whole effective batch, all its parts
+    /// together.
     pub(crate) fn gradient(
         &self,
         logits: &Logits,
@@ -150,7 +165,12 @@ impl Criterion<'_> {
             cells.len(),
             "loss: `d_logits` and `cells` differ in length"
         );
-        let scores = logits.values().iter().zip(cells).zip(d_logits).enumerate();
+        let scores = logits
+            .values()
+            .iter()
+            .zip(cells)
+            .zip(&mut *d_logits)
+            .enumerate();
         for (i, ((&logit, &cell), d_logit)) in scores {
             let logit = f64::from(logit);
             let slope = self
@@ -160,10 +180,39 @@ impl Criterion<'_> {
                 });
             *d_logit = (f64::from(scale) * slope) as f32;
         }
+        for (start, group, row) in self.exclusive_rows(logits, cells) {
+            let slopes = row.slopes(self.label_smoothing.into());
+            for (&label, slope) in group.members.iter().zip(slopes) {
+                d_logits[start + label] = (f64::from(scale) * slope) as f32;
+            }
+        }
     }
 
-    /// What each side of a known `cell` counts.
+    /// The exclusive groups of each row that says something about them, with the place where the
+    /// row starts.
+    fn exclusive_rows<'a>(
+        &'a self,
+        logits: &'a Logits,
+        cells: &'a [Cell],
+    ) -> impl Iterator<Item = (usize, &'a ExclusiveGroup, exclusive::Row)> {
+        let groups = self.questions.map_or(&[][..], Questions::exclusive);
+        groups.iter().flat_map(move |group| {
+            let rows = cells.chunks_exact(logits.n_labels()).enumerate();
+            rows.filter_map(move |(i, cells)| {
+                let row = exclusive::Row::of(group, logits.row(i), cells)?;
+                Some((i * logits.n_labels(), group, row))
+            })
+        })
+    }
+
+    /// What each side of a known `cell` counts; nothing for one of an exclusive group.
     fn sides(&self, label: usize, cell: Cell) -> Option<Sides> {
+        if self
+            .questions
+            .is_some_and(|questions| questions.is_exclusive(label))
+        {
+            return None;
+        }
         let half = f64::from(self.label_smoothing) / 2.0;
         let yes = match cell {
             Cell::Yes => 1.0 - half,
@@ -187,6 +236,13 @@ impl Criterion<'_> {
                 weights.len(),
                 logits.n_labels(),
                 "loss: not one positive weight for each label"
+            );
+        }
+        if let Some(questions) = self.questions {
+            assert_eq!(
+                questions.labels().len(),
+                logits.n_labels(),
+                "loss: not one question for each label"
             );
         }
     }
@@ -237,25 +293,44 @@ pub(crate) fn positive_weights_auto(
 /// always true, with what the loss does to them.
 ///
 /// A head that starts here spends no steps on learning how rare the labels are (the prior of
-/// RetinaNet, arXiv:1708.02002). `shifts` are `ln w` of weights that no distortion knows of.
+/// RetinaNet, arXiv:1708.02002). `shifts` are `ln w` of weights that no distortion knows of. The
+/// labels of an exclusive group share its outcomes' base rates.
 pub(crate) fn base_rate_bias(
     cells: &[Cell],
-    n_labels: usize,
+    questions: &Questions,
     distortion: &Distortion,
     shifts: &[f32],
 ) -> Vec<f32> {
+    let n_labels = questions.labels().len();
     let counts = yes_and_no(cells, n_labels).into_iter().zip(shifts);
     let bias = |(label, ((yes, no), shift)): (usize, ((usize, usize), &f32))| {
         let log_odds = ((yes as f64 + 0.5) / (no as f64 + 0.5)).ln();
         distortion.apply(label, log_odds as f32) + shift
     };
-    counts.enumerate().map(bias).collect()
+    let mut bias: Vec<f32> = counts.enumerate().map(bias).collect();
+    for group in questions.exclusive() {
+        let rows = cells.chunks_exact(n_labels);
+        let start = exclusive::start(group, rows, distortion.smoothing_of_groups());
+        for (&label, start) in group.members.iter().zip(start) {
+            bias[label] = start;
+        }
+    }
+    bias
 }
 
 /// How many cells of each label are known.
 pub(crate) fn known_cells(cells: &[Cell], n_labels: usize) -> Vec<usize> {
     let counts = yes_and_no(cells, n_labels).into_iter();
     counts.map(|(yes, no)| yes + no).collect()
+}
+
+/// Of each exclusive group the rows that say which of its outcomes it is.
+pub(crate) fn settled_rows(cells: &[Cell], questions: &Questions) -> Vec<usize> {
+    let n_labels = questions.labels().len();
+    let groups = questions.exclusive().iter();
+    groups
+        .map(|group| exclusive::settled(group, cells, n_labels))
+        .collect()
 }
 
 fn weight(positive_weights: Option<&[f32]>, label: usize) -> f64 {
@@ -279,6 +354,7 @@ fn yes_and_no(cells: &[Cell], n_labels: usize) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::questions::tests::questions;
     use Cell::{No, Unknown, Yes};
 
     const LOGITS: [f32; 11] = [
@@ -419,6 +495,46 @@ mod tests {
     }
 
     #[test]
+    fn an_exclusive_group_and_free_labels_are_one_loss() {
+        // `a` and `c` exclude each other, `b` is free.
+        let questions = questions("a,b,c", &["g=a,c"], &[]);
+        let criterion = Criterion {
+            questions: Some(&questions),
+            ..Criterion::default()
+        };
+        let values = vec![0.5, -1.0, 2.0, 1.0, 3.0, -0.5, 0.0, 0.25, 1.0];
+        let cells = [Yes, No, No, Unknown, Yes, Unknown, No, Unknown, Unknown];
+        let (sum, answered) = criterion.sum(&Logits::new(values.clone(), 3), &cells);
+        // The first row answers both questions, the others one each.
+        assert_eq!(answered, 4);
+        let expected = [
+            loss(0.5 - 2.0, Yes, 1.0),
+            loss(-1.0, No, 1.0),
+            loss(3.0, Yes, 1.0),
+            // Not `a`, so `c`.
+            loss(1.0, Yes, 1.0),
+        ];
+        assert!((sum - expected.iter().sum::<f64>()).abs() < 1e-12);
+
+        let mut d_logits = [f32::NAN; 9];
+        criterion.gradient(&Logits::new(values.clone(), 3), &cells, 0.5, &mut d_logits);
+        let step = 0.015_625;
+        for (i, d_logit) in d_logits.iter().enumerate() {
+            let moved = |by: f32| {
+                let mut values = values.clone();
+                values[i] += by;
+                criterion.sum(&Logits::new(values, 3), &cells).0
+            };
+            let expected = 0.5 * (moved(step) - moved(-step)) / f64::from(2.0 * step);
+            assert!(
+                (f64::from(*d_logit) - expected).abs() < 1e-5,
+                "{i}: {d_logit} vs {expected}"
+            );
+        }
+        assert_eq!((d_logits[3], d_logits[5], d_logits[7]), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
     fn weights_lift_the_rarer_value_up_to_a_cap() {
         let cases = [
             ("even", vec![Yes, No], 1.0),
@@ -445,7 +561,12 @@ mod tests {
     fn bias_is_the_smoothed_log_odds() {
         let cells = [Yes, No, Unknown, No, No, No, No, No, Yes];
         let shifts = [0.0, 4.0_f32.ln(), 0.5_f32.ln()];
-        let bias = base_rate_bias(&cells, 3, &Distortion::None, &[0.0; 3]);
+        let bias = base_rate_bias(
+            &cells,
+            &questions("a,b,c", &[], &[]),
+            &Distortion::None,
+            &[0.0; 3],
+        );
         let expected = [(1.5_f32 / 2.5).ln(), (0.5_f32 / 3.5).ln(), 0.0];
         for (label, (actual, expected)) in bias.iter().zip(expected).enumerate() {
             assert!(
@@ -453,7 +574,12 @@ mod tests {
                 "label {label}: {actual} vs {expected}"
             );
         }
-        let shifted = base_rate_bias(&cells, 3, &Distortion::None, &shifts);
+        let shifted = base_rate_bias(
+            &cells,
+            &questions("a,b,c", &[], &[]),
+            &Distortion::None,
+            &shifts,
+        );
         assert!((shifted[1] - bias[1] - 4.0_f32.ln()).abs() < 1e-6);
         assert!((shifted[2] - bias[2] - 0.5_f32.ln()).abs() < 1e-6);
     }
@@ -522,7 +648,12 @@ mod tests {
         for case in golden::read().cases {
             let known = known_cells(&cells, 1);
             assert_eq!(known, [10]);
-            let start = base_rate_bias(&cells, 1, &case.distortion(known[0]), &[0.0]);
+            let start = base_rate_bias(
+                &cells,
+                &questions("a", &[], &[]),
+                &case.distortion(known[0]),
+                &[0.0],
+            );
             let criterion = case.criterion();
             let pull = |side| f64::from(slope(criterion, start[0], side, 1.0));
             let pulls = (yes * pull(Yes), no * pull(No));
@@ -586,13 +717,20 @@ mod golden {
                 loss: self.loss,
                 label_smoothing: self.label_smoothing,
                 positive_weights: Some(std::slice::from_ref(&self.weight)),
+                questions: None,
             }
         }
 
         /// What it does to a label with so many known cells.
         pub(super) fn distortion(&self, known: usize) -> Distortion {
             let log_weights = [self.weight.ln()];
-            Distortion::new(self.loss, self.label_smoothing, &log_weights, &[known])
+            Distortion::new(
+                self.loss,
+                self.label_smoothing,
+                &log_weights,
+                &[known],
+                Vec::new(),
+            )
         }
     }
 }

@@ -6,10 +6,11 @@ use multihot_tokenizer::Truncation;
 use serde::{Deserialize, Serialize};
 
 use super::batches::{self, BatchSize};
-use super::loss::{Criterion, Distortion, Loss, known_cells};
+use super::loss::{Criterion, Distortion, Loss, known_cells, settled_rows};
 use super::schedule::Schedule;
 use crate::decisions::TuneOptions;
 use crate::precision::{Precision, PrecisionName, TrainPrecision};
+use crate::questions::{Questions, Relations};
 use crate::windows::{Reading, SHORTEST_ROW, WindowPooling, Windows};
 
 /// Share of the steps over which the learning rate rises from zero.
@@ -119,6 +120,8 @@ pub struct TrainOptions {
     pub label_smoothing: f32,
     /// Weights of the yes side of the loss.
     pub positive_weights: Option<PositiveWeights>,
+    /// Which labels exclude or imply each other. Nothing said: as a model whose training goes on.
+    pub relations: Relations,
     /// How a row's tokens become one vector. Default: as a model whose training goes on, else `Cls`.
     pub pooling: Option<Pooling>,
     /// How calibrations and thresholds are chosen on the dev rows.
@@ -154,6 +157,7 @@ impl Default for TrainOptions {
             loss: Loss::Bce,
             label_smoothing: 0.0,
             positive_weights: None,
+            relations: Relations::default(),
             pooling: None,
             decisions: TuneOptions::default(),
             folds: None,
@@ -315,6 +319,45 @@ impl TrainOptions {
         }
     }
 
+    /// Checks the loss against the `questions` that it is for.
+    ///
+    /// # Errors
+    ///
+    /// When there is an exclusive group and the loss, or a weight, has no meaning for it.
+    pub(super) fn check_loss(&self, questions: &Questions) -> Result<(), OptionsError> {
+        let Some(group) = questions.exclusive().first() else {
+            return Ok(());
+        };
+        if self.loss != Loss::Bce {
+            return Err(OptionsError {
+                option: "--loss",
+                found: format!("{} beside the exclusive group `{}`", self.loss, group.name),
+                expected: "`bce`, the only loss with a meaning for a group (cross-entropy of its \
+                           softmax); `--label-smoothing` goes with it, and `--pos-weight` for \
+                           labels in no group"
+                    .into(),
+            });
+        }
+        let Some(PositiveWeights::ByLabel(weights)) = &self.positive_weights else {
+            return Ok(());
+        };
+        let label_of = |(label, name): (usize, &String)| {
+            let weight = weights.get(name).filter(|weight| **weight != 1.0)?;
+            Some((name.clone(), *weight, questions.group_of(label)?))
+        };
+        match questions.labels().iter().enumerate().find_map(label_of) {
+            None => Ok(()),
+            Some((name, weight, group)) => Err(OptionsError {
+                option: "--pos-weight",
+                found: format!(
+                    "{weight} for `{name}` of the exclusive group `{}`",
+                    group.name
+                ),
+                expected: "weights for labels in no group".into(),
+            }),
+        }
+    }
+
     /// How decisions are chosen, from the seed of the training.
     pub(super) fn tune_options(&self) -> TuneOptions {
         TuneOptions {
@@ -440,12 +483,13 @@ impl TrainPlan {
         }
     }
 
-    /// The loss of each update.
-    pub(crate) fn criterion(&self) -> Criterion<'_> {
+    /// The loss of each update, of these `questions`.
+    pub(crate) fn criterion<'a>(&'a self, questions: &'a Questions) -> Criterion<'a> {
         Criterion {
             loss: self.loss,
             label_smoothing: self.label_smoothing,
             positive_weights: self.positive_weights.as_deref(),
+            questions: Some(questions),
         }
     }
 
@@ -460,12 +504,14 @@ impl TrainPlan {
 
     /// What the loss does to the chances of a network whose output bias is rid of the shifts, for
     /// a training on `cells`.
-    pub(super) fn distortion(&self, cells: &[Cell], n_labels: usize) -> Distortion {
+    pub(super) fn distortion(&self, cells: &[Cell], questions: &Questions) -> Distortion {
+        let n_labels = questions.labels().len();
         let log_weights = self.log_weights(n_labels).into_iter();
         let left = log_weights.zip(self.shifts(n_labels));
         let left: Vec<f32> = left.map(|(weight, shift)| weight - shift).collect();
         let known = known_cells(cells, n_labels);
-        Distortion::new(self.loss, self.label_smoothing, &left, &known)
+        let settled = settled_rows(cells, questions);
+        Distortion::new(self.loss, self.label_smoothing, &left, &known, settled)
     }
 
     /// `ln w` of each label.

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{EpochReport, Run, TrainJob, TrainPlan, TrainSummary, Verdict, best_epoch};
 use crate::error::Error;
+use crate::questions::Relations;
 use crate::speed::peak_rss_bytes;
 
 /// How far a training has come.
@@ -73,6 +74,9 @@ impl Progress {
 #[derive(Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) plan: TrainPlan,
+    /// Which labels exclude or imply each other.
+    #[serde(default, skip_serializing_if = "Relations::is_empty")]
+    relations: Relations,
     /// SHA-256 of labels, tokens and cells of both parts, and of what the encoder computes.
     rows: String,
     progress: Progress,
@@ -117,6 +121,9 @@ impl Checkpoint {
         if let Some(what) = first_difference(&state.plan, &run.plan) {
             return Err(differs(what));
         }
+        if state.relations != run.parts.questions.relations() {
+            return Err(differs("`--exclusive` or `--implies`".into()));
+        }
         if state.rows != run.digest() {
             return Err(differs("table or encoder".into()));
         }
@@ -156,6 +163,7 @@ impl Checkpoint {
         }
         let state = State {
             plan: run.plan.clone(),
+            relations: run.parts.questions.relations(),
             rows: run.digest(),
             progress: run.progress.clone(),
         };
@@ -225,7 +233,7 @@ impl Run<'_> {
             config.attention_dropout,
             config.head_dropout,
         ));
-        for label in &self.parts.labels {
+        for label in self.parts.labels() {
             digest.update(label);
             digest.update([0]);
         }

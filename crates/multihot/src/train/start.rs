@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use multihot_checkpoint::{ModelFolder, Pooling};
 use multihot_encoder::{Encoder, Freeze as EncoderFreeze, Purpose};
-use multihot_table::Cell;
+use multihot_table::{Cell, Table};
 
 use super::{
     Distortion, Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, folds,
@@ -14,9 +14,10 @@ use super::{
 };
 use crate::baseline::{BaselineReport, BaselineRows};
 use crate::error::Error;
+use crate::questions::{Place, Questions, Relations};
 use crate::rows::{as_strs, wholes};
 use crate::split::{Rows, hold_out_dev};
-use crate::stored::Stored;
+use crate::stored::{Answers, Stored};
 
 /// Exponent of the weights of `auto`: between no weighting (0) and balanced classes (1).
 const POSITIVE_WEIGHT_EXPONENT: f32 = 0.5;
@@ -25,7 +26,9 @@ const POSITIVE_WEIGHT_EXPONENT: f32 = 0.5;
 pub(crate) struct Parts<'a> {
     pub(super) train: Part<'a>,
     pub(super) dev: Part<'a>,
-    pub(super) labels: Vec<String>,
+    pub(super) questions: Questions,
+    /// What a person should know about the cells, a sentence each.
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Parts<'a> {
@@ -33,20 +36,26 @@ impl<'a> Parts<'a> {
     /// none: all rows are learned from.
     pub(super) fn split(job: &TrainJob<'a>, folder: &ModelFolder) -> Result<Self, Error> {
         let (order, labels) = label_order(folder, &job.table.labels)?;
-        let whole = Part::whole(job.table).with_labels(&order);
+        let questions = questions(job, folder, &labels)?;
+        job.options.check_loss(&questions)?;
+        let mut notes = Vec::new();
+        let mut settled = |table| Part::settled(table, &order, &questions, &mut notes);
+        let whole = settled(job.table)?;
         if let Some(dev) = job.dev {
-            let dev = Part::whole(dev).with_labels(&order);
+            let dev = settled(dev)?;
             return Ok(Self {
                 train: whole,
                 dev,
-                labels,
+                questions,
+                notes,
             });
         }
         if job.options.folds.is_some() {
             return Ok(Self {
                 dev: whole.select(&[]),
                 train: whole,
-                labels,
+                questions,
+                notes,
             });
         }
         let (groups, texts) = (job.groups(), wholes(&whole.texts));
@@ -66,8 +75,14 @@ impl<'a> Parts<'a> {
         Ok(Self {
             train: whole.select(&train),
             dev: whole.select(&dev),
-            labels,
+            questions,
+            notes,
         })
+    }
+
+    /// Names of the labels, in the network's order.
+    pub(super) fn labels(&self) -> &[String] {
+        self.questions.labels()
     }
 
     /// What would make a figure undefined or a label unlearnable, a sentence each.
@@ -77,9 +92,10 @@ impl<'a> Parts<'a> {
             self.train.texts.len(),
             self.dev.texts.len()
         )];
+        warnings.extend(self.notes.iter().cloned());
         let parts = [("train", &self.train), ("dev", &self.dev)];
         for (name, part) in parts.into_iter().filter(|(_, part)| !part.texts.is_empty()) {
-            for (index, label) in self.labels.iter().enumerate() {
+            for (index, label) in self.labels().iter().enumerate() {
                 let missing = match (part.count(index, Cell::Yes), part.count(index, Cell::No)) {
                     (0, 0) => "known",
                     (0, _) => "yes",
@@ -89,7 +105,7 @@ impl<'a> Parts<'a> {
                 warnings.push(format!("label `{label}` is never {missing} in {name}"));
             }
         }
-        if self.labels.len() == 1 {
+        if self.labels().len() == 1 {
             warnings.push("one label only: this is an ordinary yes/no question".into());
         }
         warnings
@@ -102,16 +118,22 @@ impl<'a> Parts<'a> {
     ) -> Result<Option<Vec<f32>>, Error> {
         match &options.positive_weights {
             None => Ok(None),
-            Some(PositiveWeights::Auto { cap }) => Ok(Some(loss::positive_weights_auto(
-                &self.train.cells,
-                self.labels.len(),
-                *cap,
-                POSITIVE_WEIGHT_EXPONENT,
-            ))),
+            Some(PositiveWeights::Auto { cap }) => {
+                let (n_labels, power) = (self.labels().len(), POSITIVE_WEIGHT_EXPONENT);
+                let cells = &self.train.cells;
+                let mut weights = loss::positive_weights_auto(cells, n_labels, *cap, power);
+                for (label, weight) in weights.iter_mut().enumerate() {
+                    // In a group the yes of one label is the no of the others.
+                    if self.questions.is_exclusive(label) {
+                        *weight = 1.0;
+                    }
+                }
+                Ok(Some(weights))
+            }
             Some(PositiveWeights::ByLabel(weights)) => {
                 for (label, &weight) in weights {
-                    if !self.labels.contains(label) || !weight.is_finite() || weight <= 0.0 {
-                        let known = self.labels.clone();
+                    if !self.labels().contains(label) || !weight.is_finite() || weight <= 0.0 {
+                        let known = self.labels().to_vec();
                         return Err(Error::PositiveWeight {
                             label: label.clone(),
                             weight,
@@ -120,9 +142,25 @@ impl<'a> Parts<'a> {
                     }
                 }
                 let weight = |label| weights.get(label).copied().unwrap_or(1.0);
-                Ok(Some(self.labels.iter().map(weight).collect()))
+                Ok(Some(self.labels().iter().map(weight).collect()))
             }
         }
+    }
+}
+
+impl<'a> Part<'a> {
+    /// The rows of `table` with their labels in this order, and what follows from their cells.
+    fn settled(
+        table: &'a Table,
+        order: &[usize],
+        questions: &Questions,
+        notes: &mut Vec<String>,
+    ) -> Result<Self, Error> {
+        let mut part = Self::whole(table).with_labels(order);
+        let place = |row: usize| Place::Line(table.rows[row].line);
+        let settled = questions.settle(&mut part.cells, &table.source, place)?;
+        notes.extend(settled.notes(&table.source));
+        Ok(part)
     }
 }
 
@@ -155,6 +193,31 @@ fn label_order(
     })
 }
 
+/// The questions of a training: as the options say, or where these say nothing as those of a model
+/// with the same labels whose training goes on.
+fn questions(
+    job: &TrainJob<'_>,
+    folder: &ModelFolder,
+    labels: &[String],
+) -> Result<Questions, Error> {
+    let relations = &job.options.relations;
+    let own = own_relations(folder, labels)?;
+    let relations = own.filter(|_| relations.is_empty());
+    Ok(Questions::new(
+        labels,
+        &relations.unwrap_or_else(|| job.options.relations.clone()),
+    )?)
+}
+
+/// The relations that a head in `folder` was trained for, if it answers these labels.
+fn own_relations(folder: &ModelFolder, labels: &[String]) -> Result<Option<Relations>, Error> {
+    if own_labels(folder)?.as_deref() != Some(labels) {
+        return Ok(None);
+    }
+    let answers = Answers::of(folder).ok();
+    Ok(answers.map(|answers| answers.questions.relations()))
+}
+
 /// The labels that the head in `folder` was trained for.
 fn own_labels(folder: &ModelFolder) -> Result<Option<Vec<String>>, Error> {
     if let Some(stored) = Stored::read(folder)? {
@@ -170,14 +233,14 @@ fn own_labels(folder: &ModelFolder) -> Result<Option<Vec<String>>, Error> {
 /// A linear model of the rows, on those that decisions were worked out on: the dev rows, or with
 /// folds all rows, each scored by a model of the other folds.
 pub(super) fn baseline(job: &TrainJob<'_>, parts: &Parts<'_>) -> Result<BaselineReport, Error> {
-    let (labels, pool) = (&parts.labels, job.cpu.pool());
+    let (questions, pool) = (&parts.questions, job.cpu.pool());
     let options = job.options.tune_options();
     if let Some(folds) = job.options.folds {
         let started = Instant::now();
         let (logits, features) = folds::baseline(job, parts, folds)?;
         let seconds = started.elapsed().as_secs_f64();
         let rows = (&logits, parts.train.cells.as_slice());
-        let report = BaselineReport::of_logits(labels, rows, rows, &options, pool)?;
+        let report = BaselineReport::of_logits(questions, rows, rows, &options, pool)?;
         return Ok(BaselineReport {
             features,
             seconds,
@@ -195,7 +258,7 @@ pub(super) fn baseline(job: &TrainJob<'_>, parts: &Parts<'_>) -> Result<Baseline
         cells: &parts.dev.cells,
     };
     Ok(BaselineReport::new(
-        labels,
+        questions,
         [train, dev, dev],
         &options,
         pool,
@@ -211,7 +274,7 @@ pub(super) fn encoder(
     distortion: &Distortion,
     observer: &mut dyn Observer,
 ) -> Result<Encoder, Error> {
-    let n_labels = parts.labels.len();
+    let n_labels = parts.labels().len();
     let cpu = Arc::clone(&job.cpu);
     let (mut encoder, report) = Encoder::load(
         folder,
@@ -226,7 +289,13 @@ pub(super) fn encoder(
     )?;
     encoder.recompute(job.options.recompute);
     report.notes.iter().for_each(|note| observer.note(note));
-    if report.kept_head && own_labels(folder)?.as_ref() == Some(&parts.labels) {
+    if report.kept_head && own_labels(folder)?.as_deref() == Some(parts.labels()) {
+        if own_relations(folder, parts.labels())? != Some(parts.questions.relations()) {
+            observer.note(
+                "the exclusive groups or implications differ from those it was trained with, so \
+                 its logits have to move",
+            );
+        }
         continue_head(folder, plan, &mut encoder, observer)?;
     } else {
         if report.kept_head {
@@ -235,7 +304,7 @@ pub(super) fn encoder(
                 .note("the folder's head answers other labels, so the output layer starts afresh");
         }
         let shifts = plan.shifts(n_labels);
-        let bias = loss::base_rate_bias(&parts.train.cells, n_labels, distortion, &shifts);
+        let bias = loss::base_rate_bias(&parts.train.cells, &parts.questions, distortion, &shifts);
         encoder.set_output_bias(&bias);
     }
     if !report.fresh.is_empty() {

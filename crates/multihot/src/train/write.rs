@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use multihot_checkpoint::Pooling;
 use multihot_checkpoint::save::{self, NewFolder};
+use multihot_checkpoint::{Pooling, ProblemType};
 use multihot_encoder::Encoder;
 use multihot_table::{Cell, ScoredRows, Table, write_scored};
 use serde_json::Value;
@@ -38,9 +38,10 @@ pub(super) struct Records<'a> {
 /// All rows of the table, each scored by the model of its fold.
 pub(super) struct OutOfFoldRows<'a> {
     pub table: &'a Table,
-    /// In the order of the model's labels, as are the log-odds.
+    /// In the order of the model's labels, as are the logits.
     pub cells: &'a [Cell],
-    pub log_odds: &'a Logits,
+    /// With what the loss does to chances undone.
+    pub undone: &'a Logits,
 }
 
 /// Writes everything into `out` and puts it in place.
@@ -64,7 +65,13 @@ pub(super) fn model(
     let (dir, config, labels) = (out.path(), origin.folder.config(), &stored.labels);
     match stored.pooling {
         Pooling::Cls => {
-            save::write_sequence_classifier(dir, config, labels, multihot, &parameters)?;
+            let problem = if stored.questions().is_single_label() {
+                ProblemType::SingleLabel
+            } else {
+                ProblemType::MultiLabel
+            };
+            let answers = (labels.as_slice(), problem);
+            save::write_sequence_classifier(dir, config, answers, multihot, &parameters)?;
         }
         Pooling::Mean => {
             let length = stored.reading.max_length;
@@ -82,13 +89,12 @@ pub(super) fn model(
 }
 
 /// Writes a file that `tune --scores` and `evaluate --scores` read: what the model's own logits
-/// would be for these log-odds.
+/// would be for these.
 fn write_out_of_fold(path: &Path, stored: &Stored, rows: &OutOfFoldRows<'_>) -> Result<(), Error> {
-    let labels = &stored.labels;
-    let log_odds = rows.log_odds.values().iter().enumerate();
-    let logits = log_odds.map(|(i, &log_odds)| stored.distortion.apply(i % labels.len(), log_odds));
+    let (labels, questions) = (&stored.labels, stored.questions());
+    let logits = stored.distortion.apply_to_all(rows.undone, &questions);
     let scored = ScoredRows {
-        logits: logits.collect(),
+        logits: logits.values().to_vec(),
         cells: rows.cells.to_vec(),
     };
     let ids: Vec<&Value> = rows.table.rows.iter().map(|row| &row.id).collect();

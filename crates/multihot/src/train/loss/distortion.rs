@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Loss;
+use super::{Loss, exclusive};
+use crate::questions::{ExclusiveGroup, Questions};
 use crate::scores::{Logits, sigmoid};
 
 /// Logits beyond these are no answers of a network, and every map's ends lie between them.
@@ -30,8 +31,12 @@ pub(crate) enum Distortion {
     Bent {
         loss: Loss,
         label_smoothing: f32,
-        /// The curve of each label.
+        /// The curve of each label; for nothing where the label is in an exclusive group.
         labels: Vec<Bend>,
+        /// The smallest chance that the training could show of each exclusive group, which nothing
+        /// but smoothing bends.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        exclusive: Vec<f64>,
     },
 }
 
@@ -50,12 +55,14 @@ pub(crate) struct Bend {
 
 impl Distortion {
     /// What `loss` with this smoothing does to labels with the weights `e^log_weights` and so many
-    /// `known` training cells.
+    /// `known` training cells, and to groups of labels that exclude each other, of which so many
+    /// rows are `settled`.
     pub(crate) fn new(
         loss: Loss,
         label_smoothing: f32,
         log_weights: &[f32],
         known: &[usize],
+        settled: Vec<usize>,
     ) -> Self {
         if loss == Loss::Bce && label_smoothing == 0.0 && log_weights.iter().all(|&w| w == 0.0) {
             return Self::None;
@@ -72,18 +79,68 @@ impl Distortion {
             loss,
             label_smoothing,
             labels: labels.map(bend).collect(),
+            exclusive: settled
+                .into_iter()
+                .map(exclusive::smallest_chance)
+                .collect(),
         }
     }
 
-    /// The log-odds that `logits` stand for: logits whose sigmoids are chances.
-    pub(crate) fn undo<'a>(&self, logits: &'a Logits) -> Cow<'a, Logits> {
-        if *self == Self::None {
-            return Cow::Borrowed(logits);
+    /// How far the targets of exclusive groups were moved toward the mean of their outcomes.
+    pub(crate) fn smoothing_of_groups(&self) -> f64 {
+        match self {
+            Self::None => 0.0,
+            Self::Bent {
+                label_smoothing, ..
+            } => (*label_smoothing).into(),
         }
-        let n_labels = logits.n_labels();
-        let values = logits.values().iter().enumerate();
-        let undone = values.map(|(i, &logit)| self.undo_one(i % n_labels, logit));
-        Cow::Owned(Logits::new(undone.collect(), n_labels))
+    }
+
+    /// The logits that `logits` stand for: those that plain cross-entropy would have led to, whose
+    /// [log-odds](Logits::log_odds) are those of chances.
+    pub(crate) fn undo<'a>(&self, logits: &'a Logits, questions: &Questions) -> Cow<'a, Logits> {
+        self.map(logits, questions, Self::undo_one, exclusive::unsmoothed)
+    }
+
+    /// [`Distortion::undo`] the other way round; of an exclusive group exact where no chance is
+    /// smaller than its training could show.
+    pub(crate) fn apply_to_all<'a>(
+        &self,
+        logits: &'a Logits,
+        questions: &Questions,
+    ) -> Cow<'a, Logits> {
+        self.map(logits, questions, Self::apply, exclusive::smoothed)
+    }
+
+    fn map<'a>(
+        &self,
+        logits: &'a Logits,
+        questions: &Questions,
+        of_label: fn(&Self, usize, f32) -> f32,
+        of_group: fn(&ExclusiveGroup, &[f32], f64, f64) -> Vec<f32>,
+    ) -> Cow<'a, Logits> {
+        let Self::Bent { exclusive, .. } = self else {
+            return Cow::Borrowed(logits);
+        };
+        let (n_labels, smoothing) = (logits.n_labels(), self.smoothing_of_groups());
+        let mut values = logits.values().to_vec();
+        for row in values.chunks_exact_mut(n_labels) {
+            for (label, logit) in row.iter_mut().enumerate() {
+                if !questions.is_exclusive(label) {
+                    *logit = of_label(self, label, *logit);
+                }
+            }
+            if smoothing == 0.0 {
+                continue;
+            }
+            for (group, &smallest) in questions.exclusive().iter().zip(exclusive) {
+                let members = of_group(group, row, smoothing, smallest);
+                for (&label, logit) in group.members.iter().zip(members) {
+                    row[label] = logit;
+                }
+            }
+        }
+        Cow::Owned(Logits::new(values, n_labels))
     }
 
     /// The log-odds that a `logit` of the label stands for; rises with the logit.
@@ -92,6 +149,7 @@ impl Distortion {
             loss,
             label_smoothing,
             labels,
+            ..
         } = self
         else {
             return logit;
@@ -111,16 +169,25 @@ impl Distortion {
         last_below(|logit| f64::from(self.undo_one(label, logit)) > log_odds.into())
     }
 
-    /// Whether it was read for `n_labels` labels and can be undone; says what is wrong if not.
-    pub(crate) fn check(&self, n_labels: usize) -> Result<(), String> {
+    /// Whether it was read for these questions and can be undone; says what is wrong if not.
+    pub(crate) fn check(&self, questions: &Questions) -> Result<(), String> {
         let Self::Bent {
             loss,
             label_smoothing,
             labels,
+            exclusive,
         } = self
         else {
             return Ok(());
         };
+        let (n_labels, n_groups) = (questions.labels().len(), questions.exclusive().len());
+        let is_chance = |chance: &f64| *chance > 0.0 && *chance < 1.0;
+        if exclusive.len() != n_groups || !exclusive.iter().all(is_chance) {
+            return Err(format!(
+                "`distortion`: `exclusive` is {exclusive:?}; expected {n_groups} chances, one for \
+                 each exclusive group"
+            ));
+        }
         if labels.len() != n_labels {
             return Err(format!(
                 "`distortion` has {} labels; expected {n_labels}",
@@ -197,6 +264,7 @@ mod tests {
 
     use super::super::golden::{self, Case};
     use super::*;
+    use crate::questions::tests::questions;
 
     fn chance(log_odds: f32) -> f64 {
         sigmoid(log_odds.into())
@@ -204,10 +272,11 @@ mod tests {
 
     #[test]
     fn plain_cross_entropy_distorts_nothing() {
-        let plain = Distortion::new(Loss::Bce, 0.0, &[0.0; 2], &[10; 2]);
+        let plain = Distortion::new(Loss::Bce, 0.0, &[0.0; 2], &[10; 2], vec![]);
         assert_eq!(plain, Distortion::None);
         let logits = Logits::new(vec![1.0, -1e4], 2);
-        assert!(matches!(plain.undo(&logits), Cow::Borrowed(_)));
+        let questions = questions("a,b", &[], &[]);
+        assert!(matches!(plain.undo(&logits, &questions), Cow::Borrowed(_)));
         assert_eq!(plain.apply(1, -3.5), -3.5);
     }
 
@@ -290,9 +359,15 @@ mod tests {
             gamma_negative: 4.0,
             clip: 0.05,
         };
-        let good = Distortion::new(loss, 0.0, &[0.0; 2], &[100; 2]);
-        assert_eq!(good.check(2), Ok(()));
-        assert_eq!(Distortion::None.check(2), Ok(()));
+        let good = Distortion::new(loss, 0.0, &[0.0; 2], &[100; 2], vec![]);
+        let free = ["a", "a,b", "a,b,c"].map(|labels| questions(labels, &[], &[]));
+        assert_eq!(good.check(&free[1]), Ok(()));
+        assert_eq!(Distortion::None.check(&free[1]), Ok(()));
+        let of_a_group = good.check(&questions("a,b", &["g=a,b"], &[])).unwrap_err();
+        assert!(
+            of_a_group.contains("`exclusive` is []; expected 1 chances"),
+            "{of_a_group}"
+        );
         let bent = |loss, label_smoothing, exact| Distortion::Bent {
             loss,
             label_smoothing,
@@ -300,6 +375,7 @@ mod tests {
                 log_weight: 0.0,
                 exact,
             }],
+            exclusive: vec![],
         };
         let cases = [
             (good, 3, "2 labels; expected 3"),
@@ -318,7 +394,7 @@ mod tests {
             ),
         ];
         for (distortion, n_labels, part) in cases {
-            let error = distortion.check(n_labels).unwrap_err();
+            let error = distortion.check(&free[n_labels - 1]).unwrap_err();
             assert!(error.contains(part), "`{part}` is not in: {error}");
         }
     }
@@ -352,9 +428,33 @@ mod tests {
         let smoothing = prop_oneof![Just(0.0_f32), 0.0..=0.5_f32];
         (any_loss(), smoothing, -5.0..5.0_f32, 0..1_000_000_usize).prop_map(
             |(loss, smoothing, log_weight, known)| {
-                Distortion::new(loss, smoothing, &[log_weight], &[known])
+                Distortion::new(loss, smoothing, &[log_weight], &[known], vec![])
             },
         )
+    }
+
+    #[test]
+    fn smoothing_is_undone_in_groups_and_beside_them() {
+        let questions = questions("a,b,c", &["g=a,c"], &[]);
+        let distortion = Distortion::new(Loss::Bce, 0.2, &[0.0; 3], &[1000; 3], vec![1000]);
+        assert_eq!(distortion.check(&questions), Ok(()));
+        let trained = Logits::new(vec![0.8f32.ln(), 0.7f32.ln() - 0.3f32.ln(), 0.2f32.ln()], 3);
+        let undone = distortion.undo(&trained, &questions);
+        let p = undone.log_odds(&questions).probabilities();
+        // 0.8 = 0.8 p + 0.1, and 0.7 likewise.
+        for (actual, expected) in p.values().iter().zip([0.875, 0.75, 0.125]) {
+            assert!((actual - expected).abs() < 1e-6, "{actual} vs {expected}");
+        }
+        let again = distortion.apply_to_all(&undone, &questions);
+        let p = again.log_odds(&questions).probabilities();
+        for (actual, expected) in p.values().iter().zip([0.8, 0.7, 0.2]) {
+            assert!((actual - expected).abs() < 1e-6, "{actual} vs {expected}");
+        }
+        let json = serde_json::to_string(&distortion).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Distortion>(&json).unwrap(),
+            distortion
+        );
     }
 
     proptest! {
@@ -363,7 +463,7 @@ mod tests {
             distortion in any_distortion(),
             mut logits in prop::collection::vec(prop_oneof![-8.0..8.0_f32, -1e4..1e4_f32], 2..40),
         ) {
-            prop_assert_eq!(distortion.check(1), Ok(()));
+            prop_assert_eq!(distortion.check(&questions("a", &[], &[])), Ok(()));
             logits.sort_by(f32::total_cmp);
             let undone: Vec<f32> =
                 logits.iter().map(|&logit| distortion.undo_one(0, logit)).collect();

@@ -2,18 +2,20 @@
 
 mod bench;
 mod decisions;
+mod labels;
 mod relations;
 mod split;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use multihot::{Bootstrap, Family, Format, Freeze, Pooling, ReadOptions, Schedule};
+use multihot::{Bootstrap, Family, Format, Freeze, Pooling, ReadOptions, Schedule, TableError};
 use multihot::{PredictPrecision, TrainPrecision};
 use multihot::{Truncation, WindowOptions, WindowPooling};
 
 pub use bench::BenchArgs;
 pub use decisions::{DecisionArgs, ThresholdArgs, TuneArgs};
+pub use labels::LabelArgs;
 pub use relations::RelationArgs;
 pub use split::SplitArgs;
 
@@ -263,13 +265,15 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub columns: ColumnArgs,
     #[command(flatten)]
+    pub labels: LabelArgs,
+    #[command(flatten)]
     pub precision: PrecisionArgs,
     #[command(flatten)]
     pub machine: MachineArgs,
     #[command(flatten)]
     pub threshold: ThresholdArgs,
     /// TABLE is what `predict --logits` wrote: take its logits, and ask the network nothing
-    #[arg(long, conflicts_with = "compare_precisions")]
+    #[arg(long, conflicts_with_all = ["compare_precisions", "label_options"])]
     pub scores: bool,
     /// Fit a linear model to this training table, and show it beside the model
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["scores", "compare_precisions"])]
@@ -308,6 +312,8 @@ pub struct CompareArgs {
     pub table: String,
     #[command(flatten)]
     pub columns: ColumnArgs,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     #[command(flatten)]
     pub precision: PrecisionArgs,
     #[command(flatten)]
@@ -394,20 +400,25 @@ pub struct InspectArgs {
 pub struct ReadArgs {
     #[command(flatten)]
     pub columns: ColumnArgs,
-    /// Label columns, where they are not to be detected
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    pub labels: Option<Vec<String>>,
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// A column that is no label; may be repeated
     #[arg(long, value_name = "COLUMN")]
     pub ignore: Vec<String>,
+    /// Column with the weight of each row in training: 2 counts as two rows, 0 as none
+    #[arg(long, value_name = "COLUMN")]
+    pub weight: Option<String>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Table")]
 pub struct ColumnArgs {
-    /// Column that holds the texts [default: text]
-    #[arg(long, value_name = "COLUMN")]
-    pub text: Option<String>,
+    /// Column that holds the texts, or several to be joined in this order [default: text]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub text: Vec<String>,
+    /// What stands between joined texts [default: a blank]
+    #[arg(long, value_name = "STRING")]
+    pub text_joiner: Option<String>,
     /// Column that holds a second text: each row is a pair, read as the tokenizer writes pairs
     #[arg(long, value_name = "COLUMN")]
     pub text_pair: Option<String>,
@@ -600,6 +611,7 @@ impl ColumnArgs {
     pub fn options(&self) -> ReadOptions {
         ReadOptions {
             text: self.text.clone(),
+            text_joiner: self.text_joiner.clone(),
             pair: self.text_pair.clone(),
             id: self.id.clone(),
             format: self.input_format.map(Format::from),
@@ -620,12 +632,12 @@ impl BootstrapArgs {
 
 impl ReadArgs {
     /// The library's options.
-    pub fn options(&self) -> ReadOptions {
-        ReadOptions {
-            labels: self.labels.clone(),
+    pub fn options(&self) -> Result<ReadOptions, TableError> {
+        Ok(ReadOptions {
             ignore: self.ignore.clone(),
-            ..self.columns.options()
-        }
+            weight: self.weight.clone(),
+            ..self.labels.options(&self.columns)?
+        })
     }
 }
 

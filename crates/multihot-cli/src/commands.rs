@@ -7,11 +7,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::CommandFactory;
 use multihot::{
-    Classifier, Cpu, Isa, LoadOptions, PredictPrecision, ReadOptions, Scoring, Source, Table,
-    precision_note,
+    Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, Source, Table, precision_note,
 };
 
-use crate::args::{Args, ColumnArgs, Command, MachineArgs};
+use crate::args::{Args, ColumnArgs, Command, LabelArgs, MachineArgs};
 use crate::exit::{Outcome, Usage};
 use crate::screen::say;
 
@@ -98,24 +97,13 @@ fn load(
     Ok(classifier)
 }
 
-/// What to read of a table: `columns`, and for those that it does not name the ones that the model
-/// was trained on.
-fn read_options(columns: &ColumnArgs, classifier: &Classifier) -> ReadOptions {
-    let options = columns.options();
-    let trained_on = |column: Option<&str>| column.map(str::to_owned);
-    ReadOptions {
-        text: (options.text).or_else(|| trained_on(classifier.text_column())),
-        pair: (options.pair).or_else(|| trained_on(classifier.pair_column())),
-        ..options
-    }
-}
-
 /// The table called `name`, read for the labels of the model.
-fn labelled_table(name: &str, columns: &ColumnArgs, classifier: &Classifier) -> Result<Table> {
-    let options = ReadOptions {
-        labels: Some(classifier.labels().to_vec()),
-        ..read_options(columns, classifier)
-    };
+fn labelled_table(
+    name: &str,
+    (columns, labels): (&ColumnArgs, &LabelArgs),
+    classifier: &Classifier,
+) -> Result<Table> {
+    let options = classifier.read_options(labels.options(columns)?);
     let table = multihot::read(&Source::from(name), &options)?;
     say(table.detection());
     Ok(table)

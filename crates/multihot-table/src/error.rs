@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::cells::WORDS;
+use crate::labels::LabelFormat;
 use crate::names::{list, nearest, shown};
 
 /// A cell of a would-be label column that is no yes/no word.
@@ -145,6 +146,7 @@ pub enum TableError {
     NoLabels {
         source_name: String,
         columns: Vec<(String, Option<BadCell>)>,
+        lists: Option<String>,
     },
 
     /// A column that is nearly a label.
@@ -168,6 +170,135 @@ pub enum TableError {
         shown(found)
     )]
     BadLabel {
+        source_name: String,
+        line: u64,
+        column: String,
+        found: String,
+    },
+
+    /// A cell of a label column, as a list or the like, that cannot be read.
+    #[error(
+        "{source_name}:{line}: column `{}` holds `{}`, which cannot be read as {}: {problem}",
+        shown(column),
+        shown(found),
+        format.described()
+    )]
+    BadList {
+        source_name: String,
+        line: u64,
+        column: String,
+        found: Box<str>,
+        format: LabelFormat,
+        problem: Box<str>,
+    },
+
+    /// A record of an annotation tool that cannot be read.
+    #[error("{source_name}:{line}: no {}: {problem}", format.described())]
+    BadRecord {
+        source_name: String,
+        line: u64,
+        format: LabelFormat,
+        problem: String,
+    },
+
+    /// An export with several questions, or without the one that was asked for.
+    #[error(
+        "{source_name}: which question has the labels? There are {}",
+        list(questions)
+    )]
+    SeveralQuestions {
+        source_name: String,
+        questions: Vec<String>,
+    },
+
+    /// Several columns that may hold the labels.
+    #[error("{source_name}: labels may stand in {}", places_in_words(places))]
+    SeveralPlaces {
+        source_name: String,
+        places: Vec<(String, LabelFormat)>,
+    },
+
+    /// A format of labels that was asked for and is not there.
+    #[error(
+        "{source_name}: no {} found; the other columns are {}",
+        format.described(),
+        list(columns)
+    )]
+    NoLabelsOfFormat {
+        source_name: String,
+        format: LabelFormat,
+        columns: Vec<String>,
+    },
+
+    /// A number between 0 and 1 where nobody said that such are targets.
+    #[error(
+        "{source_name}:{line}: column `{}` holds `{}`: is it a label with chances in place of yes and no?",
+        shown(column),
+        shown(found)
+    )]
+    SoftTargets {
+        source_name: String,
+        line: u64,
+        column: String,
+        found: String,
+    },
+
+    /// A name that is none of those that were given.
+    #[error(
+        "{source_name}:{line}: column `{}` names `{}`; labels are {}",
+        shown(column),
+        shown(found),
+        list(names)
+    )]
+    UnknownLabel {
+        source_name: String,
+        line: u64,
+        column: String,
+        found: Box<str>,
+        names: Box<[String]>,
+    },
+
+    /// A table with other labels than those that are asked about.
+    #[error(
+        "{source_name}: none of the labels {} occurs in `{}`, which has {}",
+        list(expected),
+        shown(column),
+        list(found)
+    )]
+    OtherLabels {
+        source_name: String,
+        column: String,
+        expected: Box<[String]>,
+        found: Box<[String]>,
+    },
+
+    /// More cells than fit.
+    #[error("{source_name}: {labels} labels in {rows} rows are more cells than are read")]
+    TooManyLabels {
+        source_name: String,
+        labels: usize,
+        rows: usize,
+    },
+
+    /// A word with two meanings.
+    #[error("`{}` stands in `{first}` and in `{second}`", shown(word))]
+    WordTwice {
+        word: String,
+        first: &'static str,
+        second: &'static str,
+    },
+
+    /// A file of label names that cannot be read.
+    #[error("{}: {problem}", path.display())]
+    LabelNames { path: PathBuf, problem: String },
+
+    /// A weight that is no number from 0 up.
+    #[error(
+        "{source_name}:{line}: the weight in `{}` is `{}`; expected a number from 0 up",
+        shown(column),
+        shown(found)
+    )]
+    BadWeight {
         source_name: String,
         line: u64,
         column: String,
@@ -250,15 +381,59 @@ impl TableError {
             Self::TwoRoles { .. } => {
                 Some("`--text`, `--text-pair`, `--id`, `--labels` and `--ignore` each take their own columns".into())
             }
-            Self::NoLabels { .. } => Some(format!(
-                "a label's cells hold yes/no words ({WORDS}) or nothing; name such columns with `--labels a,b`"
-            )),
-            Self::NearlyALabel { column, .. } => Some(format!(
-                "correct these cells, or pass `--ignore {column}`, or name all the labels with `--labels`",
+            Self::NoLabels { lists: Some(column), .. } => Some(format!(
+                "`{column}` holds lists: `--labels {column}` reads labels there",
                 column = shown(column)
             )),
-            Self::BadLabel { .. } => {
-                Some(format!("the words are {WORDS}; blank, NA, NaN, null, ? and -1 are unknown"))
+            Self::NoLabels { columns, .. } => Some(no_labels_hint(columns)),
+            Self::NearlyALabel { column, bad, .. } => Some(format!(
+                "correct these cells, or say what they mean with `--yes {word}`, `--no {word}` or `--unknown {word}`, or pass `--ignore {column}`, or name all the labels with `--labels`",
+                word = bad.first().map_or("WORD".into(), |cell| shown(&cell.found)),
+                column = shown(column),
+            )),
+            Self::BadLabel { found, .. } => Some(format!(
+                "to read `{word}` as yes, pass `--yes {word}`, and so with `--no` and `--unknown`; the words are {WORDS}; blank, NA, NaN, null, ? and -1 are unknown",
+                word = shown(found),
+            )),
+            Self::BadList { format: LabelFormat::Names | LabelFormat::Ids | LabelFormat::MultiHot | LabelFormat::Cats, .. } => Some(
+                "lists are read as JSON and Python write them, such as `[\"a\", \"b\"]`; `--label-format` says how cells are meant".into(),
+            ),
+            Self::BadList { .. } | Self::BadRecord { .. } | Self::NoLabelsOfFormat { .. } => Some(
+                "`--labels COLUMN` says where the labels are, `--label-format` how they are written".into(),
+            ),
+            Self::SeveralQuestions { questions, .. } => {
+                let example = questions.first().map_or("QUESTION", |name| name);
+                Some(format!("name it, such as `--labels {}`", shown(example)))
+            }
+            Self::SeveralPlaces { places, .. } => {
+                let example = places.first().map_or("COLUMN", |(name, _)| name);
+                Some(format!(
+                    "say where with `--labels`, such as `--labels {}`, or leave columns out with `--ignore`",
+                    shown(example)
+                ))
+            }
+            Self::SoftTargets { column, .. } => Some(format!(
+                "`--soft-targets` trains toward such numbers; `--ignore {}` leaves the column out",
+                shown(column)
+            )),
+            Self::UnknownLabel { found, names, .. } => nearest(found, names)
+                .map(|name| format!("did you mean `{}`?", shown(&name))),
+            Self::OtherLabels { expected, found, .. } => found
+                .iter()
+                .find_map(|name| Some((name, nearest(name, expected)?)))
+                .map(|(name, label)| {
+                    format!("is `{}` meant as `{}`?", shown(name), shown(&label))
+                })
+                .or_else(|| Some("`--labels COLUMN` says where the labels are".into())),
+            Self::TooManyLabels { .. } => {
+                Some("are they texts? `--labels COLUMN` says where the labels are".into())
+            }
+            Self::WordTwice { .. } => Some("a word has one meaning".into()),
+            Self::LabelNames { .. } => Some(
+                "a file of names has one a line, or `id,name`, or in JSON a list".into(),
+            ),
+            Self::BadWeight { .. } => {
+                Some("a row of weight 2 counts as two rows; one of weight 0 is left out".into())
             }
             Self::Collision { .. } => {
                 Some("rename that column, or write JSON lines with `--format jsonl`".into())
@@ -266,6 +441,30 @@ impl TableError {
             _ => None,
         }
     }
+}
+
+fn no_labels_hint(columns: &[(String, Option<BadCell>)]) -> String {
+    let name = columns.first().map_or("COLUMN", |(name, _)| name);
+    format!(
+        "a label's cells hold yes/no words ({WORDS}) or nothing; name such columns with `--labels a,b`, or with `--labels {}` one that holds names or lists of them",
+        shown(name)
+    )
+}
+
+fn places_in_words(places: &[(String, LabelFormat)]) -> String {
+    /// Columns that are named; more would bury the message.
+    const NAMED: usize = 4;
+    let named = places.iter().take(NAMED);
+    let named = named.map(|(name, format)| match format {
+        LabelFormat::Columns => format!("`{}` (yes/no words)", shown(name)),
+        format => format!("`{}` ({})", shown(name), format.described()),
+    });
+    let mut parts: Vec<String> = named.collect();
+    if places.len() > NAMED {
+        parts.push(format!("{} more", places.len() - NAMED));
+    }
+    let last = parts.pop().unwrap_or_default();
+    format!("{} or in {last}", parts.join(", "))
 }
 
 fn no_text_hint(text: &str, columns: &[String]) -> String {

@@ -1,5 +1,6 @@
 //! Lines in: JSON objects, texts, or both, with the number of the line.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 
@@ -130,6 +131,21 @@ impl Object {
             .find_map(|(name, value)| (name == key).then_some(value))
     }
 
+    /// The value at `path`: that of a key of this name, or one within objects, as `data.text`.
+    pub(crate) fn at(&self, path: &str) -> Option<Cow<'_, RawValue>> {
+        if let Some(value) = self.get(path) {
+            return Some(Cow::Borrowed(value));
+        }
+        // A key may have a dot of its own.
+        let mut splits = path.match_indices('.').map(|(at, _)| path.split_at(at));
+        splits.find_map(|(head, rest)| {
+            let inner: Object = serde_json::from_str(self.get(head)?.get()).ok()?;
+            inner
+                .at(&rest[1..])
+                .map(|value| Cow::Owned(value.into_owned()))
+        })
+    }
+
     pub(crate) fn keys(&self) -> Vec<String> {
         self.entries().map(|(key, _)| key.to_owned()).collect()
     }
@@ -170,6 +186,32 @@ mod tests {
     use std::io::{self, Cursor};
 
     use super::*;
+
+    #[test]
+    fn a_path_leads_into_objects() {
+        let object: Object = serde_json::from_str(
+            r#"{"a":{"b":{"c":1},"d.e":2},"f.g":{"h":3},"a.x":4,"n":null,"t":"x"}"#,
+        )
+        .unwrap();
+        let cases = [
+            ("t", Some("\"x\"")),
+            ("a.b", Some("{\"c\":1}")),
+            ("a.b.c", Some("1")),
+            ("a.d.e", Some("2")),
+            ("f.g.h", Some("3")),
+            ("a.x", Some("4")),
+            ("n", Some("null")),
+            ("n.x", None),
+            ("t.x", None),
+            ("a.", None),
+            (".", None),
+            ("b", None),
+        ];
+        for (path, expected) in cases {
+            let value = object.at(path);
+            assert_eq!(value.as_ref().map(|value| value.get()), expected, "{path}");
+        }
+    }
 
     fn lines(bytes: &[u8]) -> LineRecords {
         LineRecords::new("t.jsonl".into(), Box::new(Cursor::new(bytes.to_vec())))

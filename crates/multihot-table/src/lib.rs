@@ -1,20 +1,23 @@
-//! Tables of texts with yes/no columns: CSV, JSON lines and plain lines in, predictions out.
+//! Tables of texts with yes/no labels: CSV, JSON lines and plain lines in, predictions out.
 //!
-//! [`read`] takes a whole table and finds out which of its columns are labels: that is what
-//! training and evaluation start from; [`scan`] goes through one without keeping its rows. [`open`] gives the rows one at a time, in bounded memory,
+//! [`read`] takes a whole table and finds out where its labels are and how they are written
+//! ([`LabelFormat`]): that is what training and evaluation start from; [`scan`] goes through one
+//! without keeping its rows. [`open`] gives the rows one at a time, in bounded memory,
 //! and [`PredictionWriter`] writes one line for each of them. [`raw_records`] gives the bytes of
 //! the rows, to be copied as they stand.
 //!
 //! Start reading in `table.rs`. On the way of a row, `source.rs` opens the bytes, `csv.rs` or
 //! `jsonl.rs` cuts them into records, `rows.rs` takes text and id out of a record, `columns.rs`
-//! judges the other cells (a cell's words are in `cells.rs`), and `write.rs` writes.
+//! judges the other cells (a cell's words are in `cells.rs`), `labels.rs` says what they make, and `write.rs` writes.
 #![forbid(unsafe_code)]
 
 mod cells;
 mod columns;
+mod contents;
 mod csv;
 mod error;
 mod jsonl;
+mod labels;
 mod names;
 mod raw;
 mod rows;
@@ -24,13 +27,15 @@ mod table;
 mod write;
 mod written;
 
-pub use cells::Cell;
+pub use cells::{Cell, Words};
 pub use error::{BadCell, TableError};
+pub use labels::names::read_label_names;
+pub use labels::{LabelFormat, LabelOptions, LabelReading};
 pub use names::nearest;
 pub use raw::{RawRecords, raw_records};
 pub use rows::{Record, TextRow, TextRows, open};
 pub use scored::{ScoredRows, read_scored, write_scored};
 pub use source::{Format, ReadOptions, Source};
-pub use table::{LabelledRow, Scan, Table, read, scan};
+pub use table::{LabelledRow, RowCounts, Scan, SkippedRows, Table, read, scan};
 pub use write::{DecidingWindow, Prediction, PredictionColumns, PredictionWriter, TextWindows};
 pub use written::{Written, read_written};

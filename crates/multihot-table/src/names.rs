@@ -18,6 +18,11 @@ pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
     text.join(", ")
 }
 
+/// `n` and a noun, in the singular where there is one.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// `text` fit for one line of a terminal: cut when long, control characters escaped.
 pub(crate) fn shown(text: &str) -> String {
     let mut line = String::new();

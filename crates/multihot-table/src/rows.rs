@@ -8,9 +8,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cells::text_of_json;
+use crate::columns::head;
 use crate::csv::CsvRecords;
 use crate::error::TableError;
 use crate::jsonl::{LineRecords, Object, problem};
+use crate::labels::exports::Export;
+use crate::labels::fasttext;
 use crate::source::{Format, Layout, ReadOptions, Source};
 
 /// Opens a table for reading row by row; the text column is required, labels are not.
@@ -47,7 +50,9 @@ pub(crate) fn stream(source: &Source, options: &ReadOptions) -> Result<TextRows,
         layout,
         format: Format::Csv,
         columns: Vec::new(),
-        text_column: options.text_column().into(),
+        text_columns: options.text_columns(),
+        text_joiner: options.text_joiner().to_owned(),
+        may_look_for_text: options.text.is_empty(),
         pair_column: options.pair.clone(),
         id_column: options.id_column().to_owned(),
         cell_of: CellOf::default(),
@@ -62,7 +67,7 @@ pub(crate) fn stream(source: &Source, options: &ReadOptions) -> Result<TextRows,
 
 /// That the options give no column two roles.
 fn refuse_two_roles(options: &ReadOptions) -> Result<(), TableError> {
-    let (text, id) = (options.text_column(), options.id_column());
+    let (texts, id) = (options.text_columns(), options.id_column());
     let labels = options.labels.as_deref().unwrap_or_default();
     let clash = |column: &str, first, second| {
         Err(TableError::TwoRoles {
@@ -71,17 +76,26 @@ fn refuse_two_roles(options: &ReadOptions) -> Result<(), TableError> {
             second,
         })
     };
-    if text == id {
-        return clash(text, "the text", "the id");
+    let mut seen = HashSet::new();
+    for text in &texts {
+        if text == id {
+            return clash(text, "the text", "the id");
+        } else if Some(text) == options.weight.as_ref() {
+            return clash(text, "the text", "the weight");
+        } else if !seen.insert(text) {
+            return clash(text, "a text", "another text");
+        }
     }
     match options.pair.as_deref() {
-        Some(pair) if pair == text => return clash(pair, "the text", "the second text"),
+        Some(pair) if texts.iter().any(|text| text == pair) => {
+            return clash(pair, "the text", "the second text");
+        }
         Some(pair) if pair == id => return clash(pair, "the second text", "the id"),
         _ => {}
     }
     let mut seen = HashSet::new();
     for label in labels {
-        if label == text {
+        if texts.contains(label) {
             return clash(label, "the text", "a label");
         } else if label == id {
             return clash(label, "the id", "a label");
@@ -91,6 +105,8 @@ fn refuse_two_roles(options: &ReadOptions) -> Result<(), TableError> {
             return clash(label, "a label", "ignored");
         } else if Some(label) == options.group.as_ref() {
             return clash(label, "a label", "the group");
+        } else if Some(label) == options.weight.as_ref() {
+            return clash(label, "a label", "the weight");
         } else if !seen.insert(label) {
             return clash(label, "a label", "another label");
         }
@@ -103,7 +119,11 @@ pub(crate) fn require_column(
     name: &str,
     columns: &[String],
 ) -> Result<(), TableError> {
-    if columns.iter().any(|column| column == name) {
+    // A column within a column is there where its rows have it.
+    if columns
+        .iter()
+        .any(|column| column == name || column == head(name))
+    {
         return Ok(());
     }
     Err(TableError::NoSuchColumn {
@@ -127,6 +147,9 @@ fn keys_of_all_rows(source: &Source) -> Result<Vec<String>, TableError> {
     }
     Ok(columns)
 }
+
+/// Where exports of annotation tools have the text.
+const EXPORTED_TEXTS: [&str; 3] = ["data.text", "fields.text", "source"];
 
 /// A row: its text, and what is needed to write its columns unchanged.
 #[derive(Clone, Debug)]
@@ -158,6 +181,8 @@ pub(crate) enum Fields {
     /// A line that is a text; the text is in the row.
     Text {
         column: Arc<str>,
+        /// Those of fastText, where the line has some.
+        labels: Option<Vec<String>>,
     },
 }
 
@@ -166,7 +191,7 @@ impl Record {
     pub(crate) fn cell(&self, column: &str, place: Option<usize>) -> Option<String> {
         match &self.0 {
             Fields::Csv(record) => record.get(place?).map(str::to_owned),
-            Fields::Object { object, .. } => object.get(column).map(text_of_json),
+            Fields::Object { object, .. } => object.at(column).map(|value| text_of_json(&value)),
             Fields::Text { .. } => None,
         }
     }
@@ -186,7 +211,10 @@ pub struct TextRows {
     layout: Layout,
     format: Format,
     columns: Vec<String>,
-    text_column: Arc<str>,
+    text_columns: Vec<String>,
+    text_joiner: String,
+    /// Nobody said where the text is.
+    may_look_for_text: bool,
     pair_column: Option<String>,
     id_column: String,
     cell_of: CellOf,
@@ -199,7 +227,7 @@ pub struct TextRows {
 /// Where a CSV has its text, its second text and its id.
 #[derive(Default)]
 struct CellOf {
-    text: usize,
+    texts: Vec<usize>,
     pair: Option<usize>,
     id: Option<usize>,
 }
@@ -225,9 +253,9 @@ impl TextRows {
         &self.columns
     }
 
-    /// The column the texts come from.
-    pub fn text_column(&self) -> &str {
-        &self.text_column
+    /// The columns the texts come from, in the order they are joined.
+    pub fn text_columns(&self) -> &[String] {
+        &self.text_columns
     }
 
     /// The column the second texts come from, where there is one.
@@ -237,9 +265,11 @@ impl TextRows {
 
     /// The column the ids come from, where there is one.
     pub fn id_column(&self) -> Option<&str> {
-        self.columns
-            .contains(&self.id_column)
-            .then_some(&self.id_column)
+        let id = self.id_column.as_str();
+        let mut columns = self.columns.iter();
+        columns
+            .any(|column| column == id || column == head(id))
+            .then_some(id)
     }
 
     /// Finds the columns and reads the first row.
@@ -262,7 +292,7 @@ impl TextRows {
                 self.format = Format::Jsonl;
                 self.columns = object.keys();
             }
-            Fields::Text { column } => {
+            Fields::Text { column, .. } => {
                 self.format = Format::Lines;
                 self.columns = vec![column.to_string()];
             }
@@ -274,21 +304,30 @@ impl TextRows {
         let place = |name: &str| self.columns.iter().position(|column| column == name);
         let text_at =
             |name: &str| place(name).ok_or_else(|| self.no_text(1, name, self.columns.clone()));
+        let texts: Result<_, _> = self.text_columns.iter().map(|name| text_at(name)).collect();
         Ok(CellOf {
-            text: text_at(&self.text_column)?,
+            texts: texts?,
             pair: self.pair_column.as_deref().map(text_at).transpose()?,
             id: place(&self.id_column),
         })
     }
 
-    fn no_text(&self, line: u64, column: &str, columns: Vec<String>) -> TableError {
-        let source_name = self.source_name.clone();
+    fn no_text(&self, line: u64, text: &str, columns: Vec<String>) -> TableError {
         TableError::NoText {
-            source_name,
+            source_name: self.source_name.clone(),
             line,
-            text: column.to_owned(),
+            text: text.to_owned(),
             columns,
         }
+    }
+
+    /// The texts of a row as one; blank ones are left out.
+    fn joined(&self, mut texts: Vec<String>) -> String {
+        if texts.len() == 1 {
+            return texts.swap_remove(0);
+        }
+        texts.retain(|text| !text.trim().is_empty());
+        texts.join(&self.text_joiner)
     }
 
     fn read_row(&mut self) -> Result<Option<TextRow>, TableError> {
@@ -324,7 +363,8 @@ impl TextRows {
             .cell_of
             .id
             .map_or(self.n_read.into(), |id| record[id].into());
-        let text = record[self.cell_of.text].to_owned();
+        let texts = self.cell_of.texts.iter();
+        let text = self.joined(texts.map(|&place| record[place].to_owned()).collect());
         let pair = self.cell_of.pair.map(|pair| record[pair].to_owned());
         TextRow {
             line,
@@ -335,12 +375,18 @@ impl TextRows {
         }
     }
 
-    fn row_of_object(&self, line: u64, object: Object) -> Result<TextRow, TableError> {
-        let text = self.text_of_object(line, &object, &self.text_column)?;
-        let pair = self.pair_column.as_deref();
-        let pair = pair.map(|column| self.text_of_object(line, &object, column));
-        let id = match object.get(&self.id_column) {
-            Some(id) => self.parse(line, id)?,
+    fn row_of_object(&mut self, line: u64, object: Object) -> Result<TextRow, TableError> {
+        self.look_for_text(&object);
+        let text = self.text_of_object(line, &object)?;
+        let pair = match &self.pair_column {
+            None => None,
+            Some(name) => match self.found_text(line, &object, name)? {
+                None => return Err(self.no_text(line, name, object.keys())),
+                found => found,
+            },
+        };
+        let id = match object.at(&self.id_column) {
+            Some(id) => self.parse(line, &id)?,
             None => self.n_read.into(),
         };
         let id_column = self.id_column.as_str().into();
@@ -348,27 +394,57 @@ impl TextRows {
             line,
             id,
             text,
-            pair: pair.transpose()?,
+            pair,
             record: Record(Fields::Object { object, id_column }),
         })
     }
 
-    fn text_of_object(
+    /// Takes the text from where exports of annotation tools have it, if the first object has no
+    /// `text` but such a one.
+    fn look_for_text(&mut self, object: &Object) {
+        if !std::mem::take(&mut self.may_look_for_text) || object.get("text").is_some() {
+            return;
+        }
+        let is_text = |path: &&&str| {
+            object
+                .at(path)
+                .is_some_and(|value| value.get().starts_with('"'))
+        };
+        let is_export = Export::detect(object).is_some();
+        if let Some(path) = EXPORTED_TEXTS.iter().find(is_text).filter(|_| is_export) {
+            self.text_columns = vec![(*path).to_owned()];
+        }
+    }
+
+    fn text_of_object(&self, line: u64, object: &Object) -> Result<String, TableError> {
+        let mut texts = Vec::new();
+        for name in &self.text_columns {
+            texts.extend(self.found_text(line, object, name)?);
+        }
+        if texts.is_empty() {
+            return Err(self.no_text(line, &self.text_columns[0], object.keys()));
+        }
+        // One that an object lacks is as good as blank.
+        Ok(self.joined(texts))
+    }
+
+    /// The text at `name`, where the object has that key.
+    fn found_text(
         &self,
         line: u64,
         object: &Object,
-        column: &str,
-    ) -> Result<String, TableError> {
-        let Some(raw) = object.get(column) else {
-            return Err(self.no_text(line, column, object.keys()));
+        name: &str,
+    ) -> Result<Option<String>, TableError> {
+        let Some(raw) = object.at(name) else {
+            return Ok(None);
         };
-        match self.parse(line, raw)? {
-            Value::String(text) => Ok(text),
-            Value::Null => Ok(String::new()),
+        match self.parse(line, &raw)? {
+            Value::String(text) => Ok(Some(text)),
+            Value::Null => Ok(Some(String::new())),
             other => Err(TableError::TextNotAString {
                 source_name: self.source_name.clone(),
                 line,
-                text: column.to_owned(),
+                text: name.to_owned(),
                 found: other.to_string(),
             }),
         }
@@ -386,10 +462,15 @@ impl TextRows {
     /// A line that is a text has no second one.
     fn row_of_text(&self, line: u64, text: String) -> Result<TextRow, TableError> {
         if let Some(pair) = &self.pair_column {
-            return Err(self.no_text(line, pair, vec![self.text_column.to_string()]));
+            return Err(self.no_text(line, pair, self.text_columns.clone()));
         }
+        let (labels, text) = match fasttext::split(&text) {
+            Some((labels, text)) => (Some(labels), text.to_owned()),
+            None => (None, text),
+        };
         let record = Record(Fields::Text {
-            column: self.text_column.clone(),
+            column: self.text_columns[0].as_str().into(),
+            labels,
         });
         Ok(TextRow {
             line,
@@ -442,7 +523,9 @@ mod tests {
             layout: Layout::ObjectsAndLines,
             format: Format::Csv,
             columns: Vec::new(),
-            text_column: "text".into(),
+            text_columns: vec!["text".into()],
+            text_joiner: " ".into(),
+            may_look_for_text: true,
             pair_column: None,
             id_column: "id".into(),
             cell_of: CellOf::default(),
@@ -462,7 +545,7 @@ mod tests {
             ..ReadOptions::default()
         };
         let text = ReadOptions {
-            text: Some("body".into()),
+            text: vec!["body".into()],
             ..ReadOptions::default()
         };
         let lines = ReadOptions {
@@ -739,13 +822,13 @@ mod tests {
         ];
         for (text, id, labels, ignore, expected) in cases {
             let options = ReadOptions {
-                text: Some(text.into()),
+                text: vec![text.into()],
                 pair: Some("p".into()),
                 id: Some(id.into()),
                 labels: Some(labels.into_iter().map(str::to_owned).collect()),
                 ignore: ignore.into_iter().map(str::to_owned).collect(),
                 group: Some("g".into()),
-                format: None,
+                ..ReadOptions::default()
             };
             assert_eq!(
                 refuse_two_roles(&options).unwrap_err().to_string(),

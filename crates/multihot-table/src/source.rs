@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::TableError;
+use crate::labels::LabelOptions;
 
 /// The largest record that is read: one line of a table, or of a CSV all lines of its cells.
 /// A text of 10 MB must pass, and a file that is no table must not fill the memory.
@@ -93,28 +94,53 @@ impl fmt::Display for Format {
 }
 
 /// What a person may say about a table; everything has a default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadOptions {
-    /// The text column, `text` unless given.
-    pub text: Option<String>,
+    /// The text columns, `text` unless given. Several are joined in this order; blank ones are
+    /// left out. In objects, `data.text` is the key `text` within `data`.
+    pub text: Vec<String>,
+    /// What stands between joined texts, a blank unless given.
+    pub text_joiner: Option<String>,
     /// The column of the second text, where each row is a pair of texts.
     pub pair: Option<String>,
     /// The id column, `id` where there is one unless given.
     pub id: Option<String>,
-    /// Exactly these labels, in this order; without them they are found by their cells.
+    /// Exactly these columns are labels, in this order, or the one column holds them all; without
+    /// them labels are found by the cells.
     pub labels: Option<Vec<String>>,
     /// Columns that are no labels, whatever their cells say.
     pub ignore: Vec<String>,
     /// The column that names each row's group; it is no label, whatever its cells say.
     pub group: Option<String>,
+    /// The column of the rows' weights; it is no label, whatever its cells say.
+    pub weight: Option<String>,
+    /// How labels are written.
+    pub label_options: LabelOptions,
     /// How the table is written; without it the file's ending says so, and on standard input a
     /// line starting with `{` is a JSON object and any other line is a text.
     pub format: Option<Format>,
 }
 
 impl ReadOptions {
-    pub(crate) fn text_column(&self) -> &str {
-        self.text.as_deref().unwrap_or("text")
+    pub(crate) fn text_columns(&self) -> Vec<String> {
+        if self.text.is_empty() {
+            vec!["text".into()]
+        } else {
+            self.text.clone()
+        }
+    }
+
+    pub(crate) fn text_joiner(&self) -> &str {
+        self.text_joiner.as_deref().unwrap_or(" ")
+    }
+
+    /// The columns that have a part to play besides labels.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
+        let text = self.text.iter().map(String::as_str);
+        let text = text.chain(self.text.is_empty().then_some("text"));
+        let others = [&self.pair, &self.group, &self.weight];
+        text.chain([self.id_column()])
+            .chain(others.into_iter().filter_map(Option::as_deref))
     }
 
     pub(crate) fn id_column(&self) -> &str {

@@ -1,13 +1,17 @@
 //! A whole table with its labels, for training and evaluation.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::cells::Cell;
-use crate::columns::Columns;
+use crate::cells::{Cell, trim};
+use crate::columns::{Columns, head};
 use crate::error::TableError;
-use crate::names::list;
+use crate::labels::LabelReading;
+use crate::labels::shape::{self, Labels};
+use crate::names::{counted, list, shown};
 use crate::rows::{TextRow, TextRows, require_column, stream};
 use crate::source::{Format, ReadOptions, Source};
 
@@ -18,18 +22,28 @@ pub struct Table {
     pub source: String,
     /// How it was written.
     pub format: Format,
-    /// The column the texts come from.
-    pub text_column: String,
+    /// The columns the texts come from, in the order they are joined.
+    pub text_columns: Vec<String>,
+    /// What stands between joined texts.
+    pub text_joiner: String,
     /// The column the second texts come from, where there is one.
     pub pair_column: Option<String>,
     /// The column the ids come from, where there is one.
     pub id_column: Option<String>,
-    /// The label columns, in the order of [`LabelledRow::cells`].
+    /// The column the weights come from, where one was named.
+    pub weight_column: Option<String>,
+    /// The labels, in the order of [`LabelledRow::cells`].
     pub labels: Vec<String>,
-    /// The other columns.
+    /// How they were written.
+    pub reading: LabelReading,
+    /// The columns that are neither text nor id nor labels.
     pub carried: Vec<String>,
+    /// What a person should know about how it was read, a sentence each.
+    pub notes: Vec<String>,
     /// The rows, at least one, in order.
     pub rows: Vec<LabelledRow>,
+    /// Rows that were left out.
+    pub skipped: SkippedRows,
 }
 
 /// A text and what is known about it.
@@ -45,70 +59,130 @@ pub struct LabelledRow {
     pub pair: Option<String>,
     /// One cell a label.
     pub cells: Vec<Cell>,
+    /// The chances of a yes that training aims at, one a label, where one of them is neither 0
+    /// nor 1; that of an unknown cell is 0 and says nothing. A cell is a yes from 0.5 up.
+    pub targets: Option<Vec<f32>>,
+    /// How many rows it counts as in training; 1 without a column of weights.
+    pub weight: f32,
     /// What stands in the column of groups; `None` without such a column, and where it is blank.
     pub group: Option<String>,
 }
 
-/// A table of which no row is kept: its columns, and the cells of its labels.
+/// Rows that nothing can be learned from, by the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SkippedRows {
+    /// Rows of weight 0.
+    pub zero_weight: usize,
+    /// Other rows of which every cell is unknown.
+    pub nothing_known: usize,
+}
+
+/// How many rows a table has, and what became of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RowCounts {
+    /// Rows in the source.
+    pub read: usize,
+    /// Rows that are left.
+    pub used: usize,
+    /// Those that are not, by the reason.
+    pub skipped: SkippedRows,
+    /// Rows among those that are used whose text is empty.
+    pub empty_texts: usize,
+}
+
+/// A table of which no row is kept: its columns, and the answers of its labels.
 #[derive(Clone, Debug)]
 pub struct Scan {
     /// What messages call the source.
     pub source: String,
     /// How it was written.
     pub format: Format,
-    /// The column the texts come from.
-    pub text_column: String,
+    /// The columns the texts come from, in the order they are joined.
+    pub text_columns: Vec<String>,
     /// The column the second texts come from, where there is one.
     pub pair_column: Option<String>,
     /// The column the ids come from, where there is one.
     pub id_column: Option<String>,
-    /// The label columns; none where no column holds yes/no words.
+    /// The labels; none where nothing says what they are.
     pub labels: Vec<String>,
-    /// The other columns.
+    /// How they were written.
+    pub reading: LabelReading,
+    /// The columns that are neither text nor id nor labels.
     pub carried: Vec<String>,
+    /// What a person should know about how it was read, a sentence each.
+    pub notes: Vec<String>,
     /// Rows that went by, at least one.
     pub rows: usize,
     /// One cell a label, row by row.
     pub cells: Vec<Cell>,
+    /// The chances of a yes that training aims at, by the rows in which one of them is neither 0
+    /// nor 1.
+    pub targets: BTreeMap<usize, Vec<f32>>,
+    /// The weights of the rows; `None` without a column of them.
+    pub weights: Option<Vec<f32>>,
 }
 
-/// Reads a table. Its labels are those of `options`, or the columns whose known cells all are
-/// yes/no words and not all unknown; a table without labels is an error.
+/// Reads a table. Its labels are those of `options`, or what its cells show: the columns whose
+/// known cells all are yes/no words and not all unknown; or else the one column, called as labels
+/// are, that has lists or names in it; or what the records of an annotation tool say. A table
+/// without labels is an error. All rows are kept: see [`Table::skip_useless_rows`].
+///
+/// # Errors
+///
+/// Where the table cannot be read, where it has no labels or they may stand in several places,
+/// and where a cell that has to say something about labels does not.
 pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError> {
     let mut texts = stream(source, options)?;
-    let group = GroupColumn::new(options, texts.columns());
+    let group = RoleColumn::new(options.group.as_deref(), texts.columns());
     let mut rows = Vec::new();
     let mut keep = |row: TextRow| {
         rows.push(LabelledRow {
             line: row.line,
-            group: group.as_ref().and_then(|column| column.of(&row)),
+            group: group.as_ref().and_then(|column| column.group(&row)),
             id: row.id,
             text: row.text,
             pair: row.pair,
             cells: Vec::new(),
+            targets: None,
+            weight: 1.0,
         });
     };
-    let (scan, no_labels) = go_through(&mut texts, options, &mut keep)?;
+    let (mut scan, no_labels) = go_through(&mut texts, options, &mut keep)?;
     if let Some(error) = no_labels {
         return Err(error);
     }
-    for (row, cells) in rows.iter_mut().zip(scan.cells.chunks(scan.labels.len())) {
+    for (i, (row, cells)) in rows
+        .iter_mut()
+        .zip(scan.cells.chunks(scan.labels.len()))
+        .enumerate()
+    {
         row.cells = cells.to_vec();
+        row.targets = scan.targets.remove(&i);
+        row.weight = scan.weights.as_ref().map_or(1.0, |weights| weights[i]);
     }
     Ok(Table {
         source: scan.source,
         format: scan.format,
-        text_column: scan.text_column,
+        text_columns: scan.text_columns,
+        text_joiner: options.text_joiner().to_owned(),
         pair_column: scan.pair_column,
         id_column: scan.id_column,
+        weight_column: options.weight.clone(),
         labels: scan.labels,
+        reading: scan.reading,
         carried: scan.carried,
+        notes: scan.notes,
         rows,
+        skipped: SkippedRows::default(),
     })
 }
 
 /// Goes through a table as [`read`] does, and hands each row to `visit` instead of keeping it. A
 /// table without labels is none here, unless labels were asked for.
+///
+/// # Errors
+///
+/// As [`read`], but for a table without labels.
 pub fn scan(
     source: &Source,
     options: &ReadOptions,
@@ -124,70 +198,106 @@ fn go_through(
     options: &ReadOptions,
     visit: &mut dyn FnMut(TextRow),
 ) -> Result<(Scan, Option<TableError>), TableError> {
-    let mut columns = Columns::new(options, texts.columns());
-    let mut rows = 0;
+    options.label_options.words.check()?;
+    let source_name = texts.source().to_owned();
+    let mut columns = Columns::new(&source_name, options, texts.columns());
+    let weight = RoleColumn::new(options.weight.as_deref(), texts.columns());
+    let mut weights = weight.as_ref().map(|_| Vec::new());
     for row in texts.by_ref() {
         let row = row?;
-        columns.add(&row);
+        columns.add(&row)?;
+        if let (Some(column), Some(weights)) = (&weight, &mut weights) {
+            weights.push(column.weight(&source_name, &row)?);
+        }
         visit(row);
-        rows += 1;
     }
     let names = columns.names();
-    for column in [&options.id, &options.group].into_iter().flatten() {
-        require_column(texts.source(), column, &names)?;
+    let roles = [&options.id, &options.group, &options.weight];
+    for column in roles.into_iter().flatten().chain(&options.ignore) {
+        require_column(&source_name, column, &names)?;
     }
-    let (labels, no_labels) = match columns.labels(texts.source()) {
+    let (labels, no_labels) = match shape::find(&columns) {
         Ok(labels) => (labels, None),
-        Err(error @ TableError::NoLabels { .. }) => (Vec::new(), Some(error)),
+        Err(error @ TableError::NoLabels { .. }) => {
+            let has_lists = matches!(error, TableError::NoLabels { lists: Some(_), .. });
+            let notes = has_lists.then(|| error.hint()).flatten();
+            (Labels::none(Vec::from_iter(notes)), Some(error))
+        }
         Err(error) => return Err(error),
     };
-    let cells = (0..rows).flat_map(|row| labels.iter().map(move |label| label.cell(row)));
-    let cells = cells.collect();
-    let labels: Vec<String> = labels.iter().map(|label| label.name.clone()).collect();
-    let id_column = names
-        .iter()
-        .find(|name| *name == options.id_column())
-        .cloned();
-    let text_column = texts.text_column().to_owned();
+    let n_rows = columns.n_rows();
+    let mut cells = Vec::with_capacity(n_rows * labels.names.len());
+    let mut targets = BTreeMap::new();
+    for row in 0..n_rows {
+        let answers = labels.answers(&columns, row);
+        cells.extend(answers.cells);
+        targets.extend(answers.targets.map(|shares| (row, shares)));
+    }
+    let has_id = options.id.is_some() || names.iter().any(|name| name == options.id_column());
+    let id_column = has_id.then(|| options.id_column().to_owned());
+    let text_columns = texts.text_columns().to_vec();
     let pair_column = texts.pair_column().map(str::to_owned);
-    let is_carried = |name: &String| {
-        let has_role =
-            *name == text_column || [&pair_column, &id_column].contains(&&Some(name.clone()));
-        !has_role && !labels.contains(name)
+    let is_carried = |name: &&String| {
+        let roles = [&pair_column, &id_column, &options.weight];
+        !text_columns
+            .iter()
+            .any(|text| text == *name || head(text) == *name)
+            && !roles.into_iter().flatten().any(|role| role == *name)
+            && !labels.columns.contains(name)
     };
-    let carried = names.iter().filter(|name| is_carried(name)).cloned();
     let scan = Scan {
-        source: texts.source().to_owned(),
         format: texts.format(),
-        carried: carried.collect(),
-        text_column,
+        carried: names.iter().filter(is_carried).cloned().collect(),
+        text_columns,
         pair_column,
         id_column,
-        labels,
-        rows,
+        labels: labels.names,
+        reading: labels.reading,
+        notes: labels.notes,
+        rows: n_rows,
         cells,
+        targets,
+        weights,
+        source: source_name.clone(),
     };
     Ok((scan, no_labels))
 }
 
-/// The column that names the groups.
-struct GroupColumn<'a> {
+/// A column that says one thing about each row.
+struct RoleColumn<'a> {
     name: &'a str,
     /// Where a CSV has it.
     place: Option<usize>,
 }
 
-impl<'a> GroupColumn<'a> {
-    fn new(options: &'a ReadOptions, columns: &[String]) -> Option<Self> {
-        let name = options.group.as_deref()?;
+impl<'a> RoleColumn<'a> {
+    fn new(name: Option<&'a str>, columns: &[String]) -> Option<Self> {
+        let name = name?;
         let place = columns.iter().position(|column| column == name);
         Some(Self { name, place })
     }
 
     /// The group of a row, where its cell is not blank.
-    fn of(&self, row: &TextRow) -> Option<String> {
+    fn group(&self, row: &TextRow) -> Option<String> {
         let group = row.record.cell(self.name, self.place)?;
         (!group.trim().is_empty()).then_some(group)
+    }
+
+    /// The weight of a row.
+    fn weight(&self, source_name: &str, row: &TextRow) -> Result<f32, TableError> {
+        // Where no row has the column, that is said later.
+        let Some(cell) = row.record.cell(self.name, self.place) else {
+            return Ok(1.0);
+        };
+        let weight = trim(&cell).parse().ok();
+        weight
+            .filter(|weight: &f32| weight.is_finite() && *weight >= 0.0)
+            .ok_or_else(|| TableError::BadWeight {
+                source_name: source_name.to_owned(),
+                line: row.line,
+                column: self.name.to_owned(),
+                found: cell,
+            })
     }
 }
 
@@ -198,8 +308,61 @@ impl Table {
         rows.flat_map(|row| row.cells.iter().copied()).collect()
     }
 
-    /// What a person wants to see before anything runs: rows, text column, the labels with their
-    /// answers, and the other columns. Lines without a last line end.
+    /// The chances of a yes that training aims at, in the order of [`Table::cells`]; `None` where
+    /// all are 0 and 1.
+    pub fn targets(&self) -> Option<Vec<f32>> {
+        if self.rows.iter().all(|row| row.targets.is_none()) {
+            return None;
+        }
+        let share = |cell: &Cell| if *cell == Cell::Yes { 1.0 } else { 0.0 };
+        let of_row = |row: &LabelledRow| {
+            let hard = || row.cells.iter().map(share).collect();
+            row.targets.clone().unwrap_or_else(hard)
+        };
+        Some(self.rows.iter().flat_map(of_row).collect())
+    }
+
+    /// The weights of the rows; `None` without a column of them.
+    pub fn weights(&self) -> Option<Vec<f32>> {
+        self.weight_column.as_ref()?;
+        Some(self.rows.iter().map(|row| row.weight).collect())
+    }
+
+    /// Leaves out the rows that nothing can be learned from, those of weight 0 and those of which
+    /// every cell is unknown, and counts them. Where no row would be left, all stay.
+    pub fn skip_useless_rows(&mut self) {
+        let is_useful = |row: &LabelledRow| {
+            row.weight > 0.0 && row.cells.iter().any(|cell| *cell != Cell::Unknown)
+        };
+        if !self.rows.iter().any(is_useful) {
+            return;
+        }
+        let without_weight = self.rows.iter().filter(|row| row.weight == 0.0).count();
+        let before = self.rows.len();
+        self.rows.retain(is_useful);
+        self.skipped.zero_weight += without_weight;
+        self.skipped.nothing_known += before - self.rows.len() - without_weight;
+    }
+
+    /// How many rows there were, and how many are left.
+    pub fn row_counts(&self) -> RowCounts {
+        let SkippedRows {
+            zero_weight,
+            nothing_known,
+        } = self.skipped;
+        let used = self.rows.len();
+        let is_empty = |row: &&LabelledRow| trim(&row.text).is_empty();
+        RowCounts {
+            read: used + zero_weight + nothing_known,
+            used,
+            skipped: self.skipped,
+            empty_texts: self.rows.iter().filter(is_empty).count(),
+        }
+    }
+
+    /// What a person wants to see before anything runs: rows, where texts, ids and labels stand,
+    /// the labels with their answers, the other columns, and what is to be noted. Lines without a
+    /// last line end.
     ///
     /// ```text
     /// reviews.csv: 640 rows, text in `text`, id in `id`
@@ -208,21 +371,7 @@ impl Table {
     /// carried along: `source`, `date`
     /// ```
     pub fn detection(&self) -> String {
-        let rows = if self.rows.len() == 1 { "row" } else { "rows" };
-        let mut lines = format!(
-            "{}: {} {rows}, text in `{}`",
-            self.source,
-            self.rows.len(),
-            self.text_column
-        );
-        if let Some(pair) = &self.pair_column {
-            write!(lines, ", second text in `{pair}`").expect("a string takes everything");
-        }
-        match &self.id_column {
-            Some(id) => write!(lines, ", id in `{id}`"),
-            None => write!(lines, ", ids are row numbers"),
-        }
-        .expect("a string takes everything");
+        let mut lines = format!("{}: {}", self.source, self.places());
         let answers = [Cell::Yes, Cell::No, Cell::Unknown];
         let counts: Vec<[String; 3]> = (0..self.labels.len())
             .map(|label| answers.map(|answer| self.count(label, answer).to_string()))
@@ -247,7 +396,55 @@ impl Table {
             write!(lines, "\ncarried along: {}", list(&self.carried))
                 .expect("a string takes everything");
         }
+        for note in &self.notes {
+            write!(lines, "\nnote: {note}").expect("a string takes everything");
+        }
         lines
+    }
+
+    /// How many rows there are, and what stands where.
+    fn places(&self) -> String {
+        let texts: Vec<String> = self
+            .text_columns
+            .iter()
+            .map(|text| format!("`{}`", shown(text)))
+            .collect();
+        let id = match &self.id_column {
+            Some(id) => format!("id in `{}`", shown(id)),
+            None => "ids are row numbers".into(),
+        };
+        let mut places = vec![
+            self.rows_in_words(),
+            format!("text in {}", texts.join(" + ")),
+        ];
+        let pair = self.pair_column.as_deref();
+        places.extend(pair.map(|pair| format!("second text in `{}`", shown(pair))));
+        places.push(id);
+        places.extend(self.reading.described());
+        let weight = self.weight_column.as_deref();
+        places.extend(weight.map(|weight| format!("weights in `{}`", shown(weight))));
+        places.join(", ")
+    }
+
+    fn rows_in_words(&self) -> String {
+        let counts = self.row_counts();
+        if counts.read == counts.used {
+            return counted(counts.read, "row");
+        }
+        let reasons = [
+            (counts.skipped.zero_weight, "of weight 0"),
+            (counts.skipped.nothing_known, "with every cell unknown"),
+        ];
+        let reasons = reasons.iter().filter(|(count, _)| *count > 0);
+        let reasons: Vec<String> = reasons
+            .map(|(count, reason)| format!("{count} {reason}"))
+            .collect();
+        format!(
+            "{} read, {} used (skipped: {})",
+            counted(counts.read, "row"),
+            counts.used,
+            reasons.join(", ")
+        )
     }
 
     /// Each label with its cells that say yes, say no, and are unknown.
@@ -466,28 +663,28 @@ mod tests {
                 "text,kind\nx,sports\n",
                 options(),
                 "t.csv: no label column; `kind` holds `sports`",
-                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non vrai faux) or nothing; name such columns with `--labels a,b`",
+                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non vrai faux) or nothing; name such columns with `--labels a,b`, or with `--labels kind` one that holds names or lists of them",
             ),
             (
                 "only a text column",
                 "text\nx\n",
                 options(),
                 "t.csv: no label column; there is no column besides text and id",
-                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non vrai faux) or nothing; name such columns with `--labels a,b`",
+                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non vrai faux) or nothing; name such columns with `--labels a,b`, or with `--labels COLUMN` one that holds names or lists of them",
             ),
             (
                 "nearly a label",
                 &format!("text,a\n{nearly}"),
                 options(),
                 "t.csv: column `a` holds yes/no words in 27 of 30 cells, but `maybe` at line 11, `maybe` at line 21, `maybe` at line 31",
-                "correct these cells, or pass `--ignore a`, or name all the labels with `--labels`",
+                "correct these cells, or say what they mean with `--yes maybe`, `--no maybe` or `--unknown maybe`, or pass `--ignore a`, or name all the labels with `--labels`",
             ),
             (
                 "a bad cell",
                 "text,a\nx,1\ny,maybe\n",
                 with_labels("a"),
                 "t.csv:3: column `a` holds `maybe`, which is neither yes nor no",
-                "the words are 1 0 true false yes no y n t f oui non vrai faux; blank, NA, NaN, null, ? and -1 are unknown",
+                "to read `maybe` as yes, pass `--yes maybe`, and so with `--no` and `--unknown`; the words are 1 0 true false yes no y n t f oui non vrai faux; blank, NA, NaN, null, ? and -1 are unknown",
             ),
             (
                 "a label that is not there",
@@ -624,8 +821,8 @@ mod tests {
 
     #[test]
     fn a_bad_object_cell_is_no_label() {
-        let jsonl = "{\"text\":\"x\",\"a\":[\"é\"]}\n";
-        let error = table("t.jsonl", jsonl, &with_labels("a")).unwrap_err();
+        let jsonl = "{\"text\":\"x\",\"a\":[\"é\"],\"b\":1}\n";
+        let error = table("t.jsonl", jsonl, &with_labels("a,b")).unwrap_err();
         assert_eq!(
             error.0,
             "t.jsonl:1: column `a` holds `[\"é\"]`, which is neither yes nor no"

@@ -267,7 +267,7 @@ fn cells(row: &TextRow, columns: &[String]) -> ByteRecord {
     match &row.record.0 {
         Fields::Csv(record) => record.as_byte_record().clone(),
         Fields::Object { object, .. } => cells_of_object(object, columns),
-        Fields::Text { column } => columns
+        Fields::Text { column, .. } => columns
             .iter()
             .map(|name| {
                 if **name == **column {

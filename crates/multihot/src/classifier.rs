@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use multihot_checkpoint::{Family, ModelFolder, Pooling};
 use multihot_encoder::{Encoder, Purpose};
 use multihot_kernels::Cpu;
-use multihot_table::{Cell, Table, TextWindows};
+use multihot_table::{Cell, LabelReading, ReadOptions, Table, TextWindows};
 use multihot_tokenizer::{FolderFacts, Text, Tokenizer};
 
 use crate::baseline::{BaselineReport, BaselineRows};
@@ -34,9 +34,11 @@ pub struct Classifier {
     encoder: Encoder,
     tokenizer: Tokenizer,
     questions: Questions,
-    text_column: Option<String>,
+    text_columns: Vec<String>,
+    text_joiner: Option<String>,
     pair_column: Option<String>,
     reads_pairs: bool,
+    label_reading: Option<LabelReading>,
     reading: Reading,
     decisions: Decisions,
     distortion: Distortion,
@@ -110,9 +112,11 @@ impl Classifier {
                 .decisions
                 .unwrap_or_else(|| Decisions::fixed(&answers.questions, THRESHOLD)),
             questions: answers.questions,
-            text_column: answers.text_column,
+            text_columns: answers.text_columns,
+            text_joiner: answers.text_joiner,
             reads_pairs: answers.pair_column.is_some(),
             pair_column: answers.pair_column,
+            label_reading: answers.label_reading,
             reading: answers.reading,
             distortion: answers.distortion,
             notes,
@@ -129,9 +133,37 @@ impl Classifier {
         &self.questions
     }
 
-    /// The column that held the texts in training, where it is known.
-    pub fn text_column(&self) -> Option<&str> {
-        self.text_column.as_deref()
+    /// The columns that held the texts in training, in the order they were joined; none where they
+    /// are not known.
+    pub fn text_columns(&self) -> &[String] {
+        &self.text_columns
+    }
+
+    /// `options` for a table of this model: its columns of texts unless others are given, and its
+    /// labels in its order, which are looked for as they were written in training where the table
+    /// has no column for each.
+    pub fn read_options(&self, options: ReadOptions) -> ReadOptions {
+        let ReadOptions {
+            mut text,
+            mut text_joiner,
+            pair,
+            mut label_options,
+            ..
+        } = options.clone();
+        if text.is_empty() {
+            text.clone_from(&self.text_columns);
+            text_joiner = text_joiner.or_else(|| self.text_joiner.clone());
+        }
+        label_options.remembered = self.label_reading.clone();
+        label_options.expected = Some(self.labels().to_vec());
+        let pair = pair.or_else(|| self.pair_column.clone());
+        ReadOptions {
+            text,
+            text_joiner,
+            pair,
+            label_options,
+            ..options
+        }
     }
 
     /// The column that held the second texts in training, where there was one.
@@ -236,7 +268,7 @@ impl Classifier {
     }
 
     /// Compares the model's answers with those of `table`, which must have its labels in
-    /// the model's order (read it with `labels` set to [`Classifier::labels`]).
+    /// the model's order (read it with [`Classifier::read_options`]).
     ///
     /// # Errors
     ///

@@ -38,8 +38,8 @@ pub struct FolderReport {
     pub truncation: Option<Truncation>,
     /// The windows that a longer text becomes, where it does.
     pub windows: Option<Windows>,
-    /// The column of texts that it was trained on, where that is known.
-    pub text_column: Option<String>,
+    /// The columns of texts that it was trained on; none where that is not known.
+    pub text_columns: Vec<String>,
     /// The column of second texts, where it was trained on pairs.
     pub pair_column: Option<String>,
     /// Names of its labels, in order; empty for an encoder.
@@ -103,7 +103,9 @@ pub fn folder(path: &Path, family: Option<Family>) -> Result<FolderReport, Error
         max_length: reading.map(|reading| reading.max_length),
         truncation: reading.map(|reading| reading.truncation),
         windows: reading.and_then(|reading| reading.windows),
-        text_column: stored.as_ref().map(|stored| stored.text_column.clone()),
+        text_columns: stored
+            .as_ref()
+            .map_or(Vec::new(), |stored| stored.text_column.clone()),
         pair_column: stored
             .as_ref()
             .and_then(|stored| stored.pair_column.clone()),

@@ -74,8 +74,9 @@ pub use metrics::{Bootstrap, Evaluation};
 pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
 pub use multihot_kernels::{Cpu, Isa, IsaError};
 pub use multihot_table::{
-    Cell, DecidingWindow, Format, ReadOptions, ScoredRows, Source, Table, TableError, TextRow,
-    TextRows, TextWindows, open, read, read_scored,
+    Cell, DecidingWindow, Format, LabelFormat, LabelOptions, LabelReading, ReadOptions, RowCounts,
+    ScoredRows, Source, Table, TableError, TextRow, TextRows, TextWindows, Words, open, read,
+    read_label_names, read_scored,
 };
 pub use multihot_tokenizer::{Text, Truncation};
 pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};

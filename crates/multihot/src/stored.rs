@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use multihot_checkpoint::{Family, ModelFolder, Pooling, ProblemType, save};
-use multihot_table::Table;
+use multihot_table::{LabelReading, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -32,10 +32,18 @@ pub(crate) struct Stored {
     /// Which of them exclude or imply each other.
     #[serde(flatten)]
     relations: Relations,
-    pub(crate) text_column: String,
+    /// The columns that training read, one by its name alone.
+    #[serde(with = "one_or_many")]
+    pub(crate) text_column: Vec<String>,
+    /// What stands between texts of several columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text_joiner: Option<String>,
     /// The column of the second text, where each row is a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pair_column: Option<String>,
+    /// How the labels were written. Folders from before there was a choice lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label_reading: Option<LabelReading>,
     #[serde(flatten)]
     pub(crate) reading: Reading,
     pub(crate) pooling: Pooling,
@@ -62,8 +70,10 @@ impl Stored {
             version: version(questions, table, plan),
             labels: questions.labels().to_vec(),
             relations: questions.relations(),
-            text_column: table.text_column.clone(),
+            text_column: table.text_columns.clone(),
+            text_joiner: (table.text_columns.len() > 1).then(|| table.text_joiner.clone()),
             pair_column: table.pair_column.clone(),
+            label_reading: Some(table.reading.clone()),
             reading: plan.reading,
             pooling: plan.pooling,
             shifts,
@@ -194,10 +204,12 @@ pub(crate) fn value(stored: &impl Serialize) -> Value {
 /// What a model folder answers, whoever wrote it.
 pub(crate) struct Answers {
     pub(crate) questions: Questions,
-    /// The column that training read, where multihot wrote the folder.
-    pub(crate) text_column: Option<String>,
+    /// The columns that training read, where multihot wrote the folder.
+    pub(crate) text_columns: Vec<String>,
+    pub(crate) text_joiner: Option<String>,
     /// The column of second texts that training read, where there was one.
     pub(crate) pair_column: Option<String>,
+    pub(crate) label_reading: Option<LabelReading>,
     pub(crate) reading: Reading,
     pub(crate) pooling: Pooling,
     /// How logits become answers, where that was worked out.
@@ -218,8 +230,10 @@ impl Answers {
                 decisions: decisions(folder, &questions)?,
                 questions,
                 notes: Vec::new(),
-                text_column: Some(stored.text_column),
+                text_columns: stored.text_column,
+                text_joiner: stored.text_joiner,
                 pair_column: stored.pair_column,
+                label_reading: stored.label_reading,
                 reading: stored.reading,
                 pooling: stored.pooling,
                 distortion: stored.distortion,
@@ -236,8 +250,10 @@ impl Answers {
             decisions: decisions(folder, &questions)?,
             questions,
             notes,
-            text_column: None,
+            text_columns: Vec::new(),
+            text_joiner: None,
             pair_column: None,
+            label_reading: None,
             reading: Reading::cut(config.usable_length()),
             pooling: Pooling::Cls,
             distortion: Distortion::None,
@@ -269,4 +285,35 @@ fn questions(
         folder: folder.to_owned(),
         found: found.into(),
     })
+}
+
+/// Names of which there mostly is one, which then stands without a list.
+mod one_or_many {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Names {
+        One(String),
+        Many(Vec<String>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        names: &[String],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match names {
+            [name] => name.serialize(serializer),
+            names => names.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<String>, D::Error> {
+        Ok(match Names::deserialize(deserializer)? {
+            Names::One(name) => vec![name],
+            Names::Many(names) => names,
+        })
+    }
 }

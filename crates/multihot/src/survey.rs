@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use multihot_checkpoint::{Family, ModelFolder};
 use multihot_kernels::Cpu;
-use multihot_table::{ReadOptions, Scan, Source, TextRow, scan};
+use multihot_table::{LabelReading, ReadOptions, Scan, Source, TextRow, scan};
 use multihot_tokenizer::Text;
 use serde::Serialize;
 
@@ -79,14 +79,16 @@ pub struct Survey {
     pub source: String,
     /// Its rows.
     pub rows: usize,
-    /// The column the texts come from.
-    pub text_column: String,
+    /// The columns the texts come from, in the order they are joined.
+    pub text_columns: Vec<String>,
     /// The column the second texts come from, where there is one.
     pub pair_column: Option<String>,
     /// The column the ids come from, where there is one.
     pub id_column: Option<String>,
-    /// Each label; none where no column holds yes/no words.
+    /// Each label; none where nothing says what they are.
     pub labels: Vec<LabelSurvey>,
+    /// How they are written.
+    pub label_reading: LabelReading,
     /// The other columns.
     pub carried: Vec<String>,
     /// Odd characters.
@@ -105,6 +107,9 @@ pub struct Survey {
     pub training: Option<TrainingTime>,
     /// The other tables.
     pub against: Vec<AgainstSurvey>,
+    /// What to know about how it was read, a sentence each; the findings have them too.
+    #[serde(skip)]
+    notes: Vec<String>,
     /// What to know before a training, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -157,8 +162,10 @@ pub fn survey(job: &SurveyJob<'_>, observer: &mut dyn FnMut(&str)) -> Result<Sur
         against: Vec::new(),
         findings: Vec::new(),
         source: table.source,
-        text_column: table.text_column,
+        text_columns: table.text_columns,
         pair_column: table.pair_column,
+        label_reading: table.reading,
+        notes: table.notes,
         id_column: table.id_column,
         carried: table.carried,
     };

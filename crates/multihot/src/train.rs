@@ -9,7 +9,7 @@ use multihot_checkpoint::save::NewFolder;
 use multihot_checkpoint::{Family, ModelFolder};
 use multihot_encoder::{DropoutSeed, Encoder, StepPlan};
 use multihot_kernels::Cpu;
-use multihot_table::{Cell, Table};
+use multihot_table::{Cell, RowCounts, Table};
 use multihot_tokenizer::{Text, Tokenizer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +35,7 @@ mod options;
 mod resume;
 mod schedule;
 mod start;
+pub(crate) mod targets;
 mod write;
 
 pub use batches::BatchSize;
@@ -124,7 +125,7 @@ pub struct StepReport {
 pub struct EpochReport {
     /// The epoch, from 1.
     pub epoch: u32,
-    /// Mean loss of the training cells, with dropout, and with the loss and the weights as trained.
+    /// Mean loss of the training cells, with dropout, and with the loss and all weights as trained.
     pub train_loss: f64,
     /// Mean cross-entropy of the known dev cells, unweighted, an exclusive group counting as one;
     /// `None` where none is known.
@@ -191,6 +192,8 @@ pub struct TrainSummary {
     pub folds: Option<usize>,
     /// A linear model of the same rows, on the rows that `dev` is about.
     pub baseline: Option<BaselineReport>,
+    /// Rows of the table that was learned from, and what became of them.
+    pub rows: RowCounts,
 }
 
 /// Fine-tunes an encoder on `job.table`, keeps the epoch with the highest dev macro
@@ -256,7 +259,7 @@ pub fn train(job: &TrainJob<'_>, observer: &mut dyn Observer) -> Result<TrainSum
     }
     let total = started.elapsed();
     let Run { progress, plan, .. } = run;
-    Ok(progress.summary(&plan, verdict, job.out, total, interrupted))
+    Ok(progress.summary(&plan, verdict, job, total, interrupted))
 }
 
 /// What held-out rows say about the kept model.
@@ -458,14 +461,14 @@ impl<'a> Run<'a> {
             ..Criterion::default()
         };
         let (sum, answered) = plain.sum(undone, cells);
-        (answered > 0 && sum.is_finite()).then(|| sum / answered as f64)
+        (answered > 0.0 && sum.is_finite()).then(|| sum / answered)
     }
 
     /// One pass over the training rows: the mean loss, or `None` when asked to stop.
     fn epoch(&mut self, epoch: u32, observer: &mut dyn Observer) -> Result<Option<f64>, Error> {
         let lengths = self.train_rows.lengths();
         let batches = batches::batches(&lengths, self.plan.batch, self.plan.seed, epoch);
-        let (mut loss_sum, mut known_sum) = (0.0, 0);
+        let (mut loss_sum, mut known_sum) = (0.0, 0.0);
         for micro_batches in batches.chunks(self.plan.accumulation) {
             let start = Instant::now();
             let step = self.progress.step + 1;
@@ -486,7 +489,7 @@ impl<'a> Run<'a> {
                 epoch: epoch + 1,
                 step,
                 steps: self.plan.steps,
-                loss: loss / known.max(1) as f64,
+                loss: loss / divisor(known),
                 tokens,
                 time,
             });
@@ -494,16 +497,18 @@ impl<'a> Run<'a> {
                 return Ok(None);
             }
         }
-        Ok(Some(loss_sum / known_sum.max(1) as f64))
+        Ok(Some(loss_sum / divisor(known_sum)))
     }
 
-    /// Answered questions of an update: what its loss is divided by.
-    fn known(&self, micro_batches: &[Vec<usize>]) -> usize {
+    /// Answered questions of an update, each counted as its row's weight: what its loss is divided
+    /// by.
+    fn known(&self, micro_batches: &[Vec<usize>]) -> f64 {
         let Parts {
             train, questions, ..
         } = self.parts;
-        let rows = micro_batches.iter().flatten();
-        rows.map(|&row| questions.answered(train.row(row))).sum()
+        let weight =
+            |&row: &usize| train.targets().weight(row) * questions.answered(train.row(row)) as f64;
+        micro_batches.iter().flatten().map(weight).sum()
     }
 
     /// Forward, backward and one step of the optimizer; the loss summed over the cells.
@@ -511,9 +516,9 @@ impl<'a> Run<'a> {
         &mut self,
         step: u64,
         micro_batches: &[Vec<usize>],
-        known: usize,
+        known: f64,
     ) -> Result<f64, Error> {
-        let scale = 1.0 / known.max(1) as f32;
+        let scale = 1.0 / divisor(known) as f32;
         let mut loss_sum = 0.0;
         for (micro_batch, texts) in micro_batches.iter().enumerate() {
             let mut dropout = DropoutSeed {
@@ -522,8 +527,9 @@ impl<'a> Run<'a> {
                 micro_batch: micro_batch as u64,
             };
             for portion in portions(self.train_rows.texts(), texts, self.plan.portion_tokens()) {
+                let picked = self.parts.train.targets_of(portion.texts);
                 let lesson = Lesson {
-                    cells: &self.parts.train.cells_of(portion.texts),
+                    targets: picked.targets(),
                     criterion: self.plan.criterion(&self.parts.questions),
                     pooling: self.plan.reading.pooling(),
                     scale,
@@ -695,6 +701,11 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What a sum over answered questions is divided by: nothing is left to divide where none is.
+fn divisor(known: f64) -> f64 {
+    if known > 0.0 { known } else { 1.0 }
+}
+
 impl TrainPlan {
     /// The optimizer's settings at update `step`, from 1.
     fn step(&self, step: u64) -> StepPlan {
@@ -737,11 +748,15 @@ fn better(a: &EpochReport, b: &EpochReport) -> bool {
     }
 }
 
-/// One part of the rows: texts, and cells row by row.
+/// One part of the rows: texts, and cells row by row, with what they are trained toward.
 pub(crate) struct Part<'a> {
     texts: Vec<Text<'a>>,
     ids: Vec<&'a Value>,
     cells: Vec<Cell>,
+    /// Chances of a yes, as [`Targets`] has them.
+    shares: Option<Vec<f32>>,
+    /// Weights of the rows, as [`Targets`] has them.
+    weights: Option<Vec<f32>>,
     n_labels: usize,
 }
 
@@ -751,6 +766,8 @@ impl<'a> Part<'a> {
             texts: rows::texts(table, true),
             ids: table.rows.iter().map(|row| &row.id).collect(),
             cells: table.cells(),
+            shares: table.targets(),
+            weights: targets::weights(table),
             n_labels: table.labels.len(),
         }
     }
@@ -760,6 +777,8 @@ impl<'a> Part<'a> {
             texts: rows.iter().map(|&row| self.texts[row]).collect(),
             ids: rows.iter().map(|&row| self.ids[row]).collect(),
             cells: self.cells_of(rows),
+            shares: self.shares_of(rows),
+            weights: self.weights_of(rows),
             n_labels: self.n_labels,
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use multihot::{CalibrationMethod, Objective, SureTargets, TuneOptions};
 
-use super::{ColumnArgs, MachineArgs, PrecisionArgs, ReportArgs};
+use super::{ColumnArgs, LabelArgs, MachineArgs, PrecisionArgs, ReportArgs};
 
 #[derive(Debug, ClapArgs)]
 pub struct TuneArgs {
@@ -17,13 +17,15 @@ pub struct TuneArgs {
     #[command(flatten)]
     pub columns: ColumnArgs,
     #[command(flatten)]
+    pub labels: LabelArgs,
+    #[command(flatten)]
     pub decisions: DecisionArgs,
     #[command(flatten)]
     pub precision: PrecisionArgs,
     #[command(flatten)]
     pub machine: MachineArgs,
     /// TABLE is what `predict --logits` wrote: take its logits, and ask the network nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "label_options")]
     pub scores: bool,
     /// Start of every random choice
     #[arg(long, value_name = "N", default_value_t = 0)]

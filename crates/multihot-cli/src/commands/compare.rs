@@ -19,12 +19,14 @@ pub fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<Outcome> {
     if a.pair_column().is_none() {
         columns.text_pair = columns.text_pair.or(b.pair_column().map(str::to_owned));
     }
-    let table = labelled_table(&args.table, &columns, &a)?;
-    if args.columns.text.is_none() {
-        say_note(column_note("text", a.text_column(), b.text_column()));
+    let table = labelled_table(&args.table, (&columns, &args.labels), &a)?;
+    if args.columns.text.is_empty() {
+        say_note(column_note("text", a.text_columns(), b.text_columns()));
     }
     if args.columns.text_pair.is_none() {
-        say_note(column_note("text-pair", a.pair_column(), b.pair_column()));
+        let [of_a, of_b] =
+            [&a, &b].map(|model| Vec::from_iter(model.pair_column().map(str::to_owned)));
+        say_note(column_note("text-pair", &of_a, &of_b));
     }
     let comparison = compare_models(&a, &b, &table, args.bootstrap.options())?;
     if args.json {
@@ -41,11 +43,13 @@ pub fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<Outcome> {
 }
 
 /// That both models read one column, where they were trained on two; `--option` decides.
-fn column_note(option: &str, of_a: Option<&str>, of_b: Option<&str>) -> Option<String> {
-    let (of_a, of_b) = (of_a?, of_b?);
-    (of_a != of_b).then(|| {
+fn column_note(option: &str, of_a: &[String], of_b: &[String]) -> Option<String> {
+    let are_known = !of_a.is_empty() && !of_b.is_empty();
+    (are_known && of_a != of_b).then(|| {
         format!(
-            "both models read `{of_a}`; B was trained on `{of_b}` (`--{option} COLUMN` decides)"
+            "both models read `{}`; B was trained on `{}` (`--{option} COLUMN` decides)",
+            of_a.join("`, `"),
+            of_b.join("`, `")
         )
     })
 }

@@ -24,7 +24,12 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
-    let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
+    let rows = ScoredTable::read(
+        &args.table,
+        args.scores,
+        (&args.columns, &args.labels),
+        &classifier,
+    )?;
     let bootstrap = args.bootstrap.options();
     let evaluation = classifier.evaluate_logits(&rows.logits, &rows.cells, bootstrap);
     let baseline = baseline(args, &classifier, rows.table.as_ref())?;
@@ -33,6 +38,7 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcome> {
             model: &args.model,
             table: &args.table,
             columns: &args.columns,
+            labels: &args.labels,
             rows: &rows,
             evaluation: &evaluation,
             tuning: None,
@@ -58,7 +64,7 @@ fn baseline(
     let (Some(train), Some(test)) = (&args.baseline, test) else {
         return Ok(None);
     };
-    let read = |name: &String| labelled_table(name, &args.columns, classifier);
+    let read = |name: &String| labelled_table(name, (&args.columns, &args.labels), classifier);
     let (train, dev) = (
         read(train)?,
         args.baseline_dev.as_ref().map(read).transpose()?,
@@ -108,7 +114,11 @@ fn compare_precisions(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcom
         }
         Ok(classifier)
     };
-    let table = labelled_table(&args.table, &args.columns, &load(PredictPrecision::F32)?)?;
+    let table = labelled_table(
+        &args.table,
+        (&args.columns, &args.labels),
+        &load(PredictPrecision::F32)?,
+    )?;
     let comparison = multihot::compare_precisions(&table, load)?;
     if args.json {
         print_json(out, &comparison)?

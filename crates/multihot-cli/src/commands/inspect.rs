@@ -61,7 +61,7 @@ fn table(args: &InspectArgs, out: &mut dyn Write) -> Result<Outcome> {
     let job = SurveyJob {
         source: &source,
         against: &against,
-        read: &args.read.options(),
+        read: &args.read.options()?,
         encoder: match &args.encoder {
             Some(folder) => Some(survey::Encoder {
                 folder,
@@ -114,7 +114,8 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
         writeln!(out, "  long texts  {long}")?;
     }
     writeln!(out, "  tokenizer   {}", report.tokenizer)?;
-    if let (Some(text), Some(pair)) = (&report.text_column, &report.pair_column) {
+    if let Some(pair) = &report.pair_column {
+        let text = report.text_columns.join("` + `");
         writeln!(out, "  pairs       a text in `{text}` and one in `{pair}`")?;
     }
     if !report.labels.is_empty() {

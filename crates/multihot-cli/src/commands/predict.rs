@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use multihot::{Classifier, Format, PredictOptions, PredictSummary, Source, TextRows};
 use tempfile::NamedTempFile;
 
-use super::{load, print_json, read_options, say_truncated, speed};
+use super::{load, print_json, say_truncated, speed};
 use crate::args::PredictArgs;
 use crate::exit::Outcome;
 use crate::screen::progress::RowsScreen;
@@ -21,7 +21,7 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
-    let read = read_options(&args.columns, &classifier);
+    let read = classifier.read_options(args.columns.options());
     let rows = multihot::open(&Source::from(args.table.as_str()), &read)?;
     let options = PredictOptions {
         format: format(args, &rows),

@@ -11,7 +11,7 @@ use multihot::{
 };
 
 use super::{labelled_table, say_truncated};
-use crate::args::ColumnArgs;
+use crate::args::{ColumnArgs, LabelArgs};
 use crate::screen::say;
 
 /// Rows of a table that a model has scored, now or before.
@@ -32,7 +32,7 @@ impl ScoredTable {
     pub fn read(
         name: &str,
         is_scored: bool,
-        columns: &ColumnArgs,
+        (columns, label_args): (&ColumnArgs, &LabelArgs),
         classifier: &Classifier,
     ) -> Result<Self> {
         if is_scored {
@@ -49,7 +49,7 @@ impl ScoredTable {
                 table: None,
             });
         }
-        let table = labelled_table(name, columns, classifier)?;
+        let table = labelled_table(name, (columns, label_args), classifier)?;
         let (cells, said) = classifier.settled_cells(&table)?;
         notes(&said);
         let scores = classifier.score_table(&table)?;
@@ -76,6 +76,8 @@ pub struct Page<'a> {
     pub table: &'a str,
     /// The columns that the command line names.
     pub columns: &'a ColumnArgs,
+    /// How it says that labels are written.
+    pub labels: &'a LabelArgs,
     /// The rows.
     pub rows: &'a ScoredTable,
     /// The answers against the cells.
@@ -135,15 +137,16 @@ impl Page<'_> {
         if self.rows.table.is_none() {
             arguments.push("--scores".into());
         }
-        let columns = [
-            ("--text", &self.columns.text),
-            ("--text-pair", &self.columns.text_pair),
-        ];
-        for (option, column) in columns {
-            if let Some(column) = column {
-                arguments.extend([option.into(), column.clone()]);
-            }
+        if !self.columns.text.is_empty() {
+            arguments.extend(["--text".into(), self.columns.text.join(",")]);
         }
+        if let Some(pair) = &self.columns.text_pair {
+            arguments.extend(["--text-pair".into(), pair.clone()]);
+        }
+        if let Some(joiner) = &self.columns.text_joiner {
+            arguments.extend(["--text-joiner".into(), joiner.clone()]);
+        }
+        arguments.extend(self.labels.arguments());
         arguments
     }
 }

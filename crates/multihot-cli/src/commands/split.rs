@@ -14,7 +14,7 @@ use crate::screen::say;
 pub fn split(args: &SplitArgs, out: &mut dyn Write) -> Result<Outcome> {
     let read = ReadOptions {
         group: args.group.clone(),
-        ..args.read.options()
+        ..args.read.options()?
     };
     let source = source(args, &read)?;
     let table = multihot::read(&source, &read)?;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use multihot::{BatchSize, ReadOptions, Source, Table, TrainJob, TrainOptions, TrainSummary};
+use multihot::{
+    BatchSize, LabelOptions, ReadOptions, Source, Table, TrainJob, TrainOptions, TrainSummary,
+};
 
 use super::{cpu, print_json};
 use crate::args::TrainArgs;
@@ -21,9 +23,10 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
     let cpu = cpu(&args.machine)?;
     let read = ReadOptions {
         group: args.group.clone(),
-        ..args.read.options()
+        ..args.read.options()?
     };
-    let table = multihot::read(&Source::from(args.table.as_str()), &read)?;
+    let mut table = multihot::read(&Source::from(args.table.as_str()), &read)?;
+    table.skip_useless_rows();
     say(table.detection());
     let dev = args
         .dev
@@ -62,13 +65,22 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
     })
 }
 
-/// The dev table, read for the labels that the training table has.
+/// The dev table, read for the labels that the training table has, as these were written there.
 fn read_dev(dev: &str, args: &TrainArgs, table: &Table) -> Result<Table> {
+    let read = args.read.options()?;
     let options = ReadOptions {
-        labels: Some(table.labels.clone()),
-        // The labels are settled, so there is no column left to ignore.
+        // Which they are and where they stand is settled by the training table.
+        labels: None,
         ignore: Vec::new(),
-        ..args.read.options()
+        // Figures of dev rows have no weights.
+        weight: None,
+        label_options: LabelOptions {
+            format: None,
+            remembered: Some(table.reading.clone()),
+            expected: Some(table.labels.clone()),
+            ..read.label_options
+        },
+        ..read
     };
     let dev = multihot::read(&Source::from(dev), &options)?;
     say(dev.detection());

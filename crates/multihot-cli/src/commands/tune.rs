@@ -21,7 +21,12 @@ pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
     options
         .check(classifier.questions())
         .map_err(multihot::Error::from)?;
-    let rows = ScoredTable::read(&args.table, args.scores, &args.columns, &classifier)?;
+    let rows = ScoredTable::read(
+        &args.table,
+        args.scores,
+        (&args.columns, &args.labels),
+        &classifier,
+    )?;
     let tuning = classifier.tune_logits(&rows.logits, &rows.cells, &options)?;
     for warning in tuning.warnings() {
         say(format_args!("note: {warning}"));
@@ -31,6 +36,7 @@ pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
             model: &args.model,
             table: &args.table,
             columns: &args.columns,
+            labels: &args.labels,
             rows: &rows,
             evaluation: &classifier.evaluate_logits(&rows.logits, &rows.cells, Bootstrap::OFF),
             tuning: Some(&tuning),

@@ -30,7 +30,7 @@ fn train_says_where_and_what_is_wrong_and_writes_nothing() {
             many("maybe").into(),
             &[
                 "t.csv: column `sports` holds yes/no words in 20 of 21 cells, but `maybe` at line 22",
-                "hint: correct these cells, or pass `--ignore sports`, or name all the labels with `--labels`",
+                "hint: correct these cells, or say what they mean with `--yes ",
             ],
         ),
         (
@@ -95,7 +95,7 @@ fn a_label_that_is_named_must_hold_yes_and_no() {
         .train(table, "model", &["--labels", "sports,mood"])
         .fails_with(&[
             "t.csv:2: column `mood` holds `maybe`, which is neither yes nor no",
-            "hint: the words are 1 0",
+            "hint: to read `maybe` as yes, pass `--yes maybe`, and so with `--no` and `--unknown`; the words are 1 0",
         ]);
     place
         .train(table, "model", &["--labels", "sport"])

@@ -19,6 +19,7 @@ mod predict;
 mod program;
 mod relations;
 mod report;
+mod shapes;
 mod split;
 mod streams;
 mod train;

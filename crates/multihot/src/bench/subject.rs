@@ -111,7 +111,7 @@ impl Subject {
             micro_batch: 0,
         };
         let lesson = Lesson {
-            cells: &cells,
+            targets: (&cells).into(),
             criterion: Criterion::default(),
             pooling: WindowPooling::default(),
             scale: 1.0 / n_cells as f32,

@@ -47,6 +47,8 @@ fn finding(spoils: bool, message: String, advice: &str) -> Finding {
 /// All there is to say about `survey`, the worst first.
 pub(super) fn findings(survey: &Survey) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let notes = survey.notes.iter();
+    findings.extend(notes.map(|note| finding(false, note.clone(), "")));
     findings.extend(labels(survey));
     findings.extend(together(survey));
     findings.extend(texts(survey));

@@ -41,11 +41,14 @@ fn write_heading(survey: &Survey, out: &mut dyn Write) -> io::Result<()> {
         Some(id) => format!("id in `{id}`"),
         None => "ids are row numbers".to_owned(),
     };
-    let (source, text) = (&survey.source, &survey.text_column);
+    let labels = survey.label_reading.described();
     writeln!(
         out,
-        "{source}: {} {rows}, text in `{text}`{pair}, {ids}",
-        survey.rows
+        "{}: {} {rows}, text in `{}`{pair}, {ids}{}",
+        survey.source,
+        survey.rows,
+        survey.text_columns.join("` + `"),
+        labels.map_or(String::new(), |labels| format!(", {labels}"))
     )
 }
 

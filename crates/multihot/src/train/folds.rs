@@ -214,6 +214,8 @@ mod tests {
             texts: ["a", "b", "c", "d"].map(Into::into).to_vec(),
             ids: vec![&serde_json::Value::Null; 4],
             cells: vec![multihot_table::Cell::Yes; 4],
+            shares: None,
+            weights: None,
             n_labels: 1,
         };
         assert_eq!(

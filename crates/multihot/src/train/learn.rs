@@ -9,10 +9,10 @@
 
 use multihot_encoder::{DropoutSeed, Encoder, TokenBatch};
 use multihot_kernels::Work;
-use multihot_table::Cell;
 use multihot_tokenizer::Encoded;
 
 use super::Criterion;
+use super::targets::Targets;
 use crate::error::Error;
 use crate::rows::batches;
 use crate::scores::Logits;
@@ -31,11 +31,11 @@ pub(crate) struct Portion<'a> {
 /// What texts are to be learned for, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Lesson<'a> {
-    /// The cells of the texts.
-    pub(crate) cells: &'a [Cell],
+    /// What the texts are trained toward.
+    pub(crate) targets: Targets<'a>,
     pub(crate) criterion: Criterion<'a>,
     pub(crate) pooling: WindowPooling,
-    /// One over the known cells of the whole update.
+    /// One over the answered questions of the whole update.
     pub(crate) scale: f32,
     /// Of the first batch.
     pub(crate) dropout: DropoutSeed,
@@ -98,10 +98,10 @@ pub(crate) fn learn(
     let windows = Logits::new(values, encoder.n_labels());
     let time = encoder.cpu().record(Work::Loss);
     let logits = lesson.pooling.pool(&windows, counts);
-    let mut d_logits = vec![0.0; lesson.cells.len()];
+    let mut d_logits = vec![0.0; lesson.targets.cells.len()];
     let criterion = lesson.criterion;
-    criterion.gradient(&logits, lesson.cells, lesson.scale, &mut d_logits);
-    let loss_sum = criterion.sum(&logits, lesson.cells).0;
+    criterion.gradient(&logits, lesson.targets, lesson.scale, &mut d_logits);
+    let loss_sum = criterion.sum(&logits, lesson.targets).0;
     let d_windows = lesson.pooling.gradient(&windows, counts, &d_logits);
     drop(time);
     if let [_] = batches {
@@ -129,6 +129,7 @@ mod tests {
     use multihot_checkpoint::{ModelFolder, Pooling};
     use multihot_encoder::Purpose;
     use multihot_kernels::{Cpu, Isa};
+    use multihot_table::Cell;
     use multihot_tokenizer::Window;
 
     use super::*;
@@ -227,7 +228,7 @@ mod tests {
         for (pooling, in_batches_of) in poolings.into_iter().flat_map(|p| [(p, 5), (p, 2)]) {
             let batches = windows(in_batches_of);
             let lesson = Lesson {
-                cells: &cells,
+                targets: (&cells).into(),
                 criterion: Criterion::default(),
                 pooling,
                 scale: 1.0,

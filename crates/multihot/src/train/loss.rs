@@ -13,6 +13,7 @@ use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::options::{OptionsError, within};
+use super::targets::Targets;
 use crate::questions::{ExclusiveGroup, Questions};
 use crate::scores::Logits;
 
@@ -120,29 +121,33 @@ pub(crate) struct Criterion<'a> {
 }
 
 impl Criterion<'_> {
-    /// Sum of what `logits` cost against the known `cells`, and how many questions are answered.
+    /// Sum of what `logits` cost against the known cells of `targets`, and how many questions are
+    /// answered, each counted as its row's weight.
     ///
     /// A label in no exclusive group is a question of its own. A group is one question, whatever
     /// the number of its labels: with two it costs what one yes/no question about the difference
     /// of their logits costs. `exclusive.rs` has its cost.
     ///
-    /// A cell with the share `y` of a yes costs `w·y·yes_cost + (1-y)·no_cost`, which is finite for
-    /// every finite logit; with cross-entropy that is `w·y·ln(1 + e^-z) + (1-y)·ln(1 + e^z)`.
-    /// It stays a sum because the divisor is the answered questions of the whole effective batch.
-    pub(crate) fn sum(&self, logits: &Logits, cells: &[Cell]) -> (f64, usize) {
-        self.check_shape(logits, cells);
-        let (mut sum, mut known) = (0.0, 0);
-        for (i, (&logit, &cell)) in logits.values().iter().zip(cells).enumerate() {
-            let Some(sides) = self.sides(i % logits.n_labels(), cell) else {
+    /// A cell with the chance `y` of a yes, in a row of weight `v`, costs
+    /// `v·(w·y·yes_cost + (1-y)·no_cost)`, which is finite for every finite logit; with
+    /// cross-entropy that is `v·(w·y·ln(1 + e^-z) + (1-y)·ln(1 + e^z))`. It stays a sum because the
+    /// divisor is that of the whole effective batch.
+    pub(crate) fn sum<'t>(&self, logits: &Logits, targets: impl Into<Targets<'t>>) -> (f64, f64) {
+        let targets = targets.into();
+        self.check_shape(logits, &targets);
+        let n_labels = logits.n_labels();
+        let (mut sum, mut known) = (0.0, 0.0);
+        for (i, &logit) in logits.values().iter().enumerate() {
+            let Some(sides) = self.sides(i % n_labels, targets.share(i)) else {
                 continue;
             };
-            let logit = f64::from(logit);
-            sum += sides.of(|| self.loss.yes_cost(logit), || self.loss.no_cost(logit));
-            known += 1;
+            let (logit, weight) = (f64::from(logit), targets.weight(i / n_labels));
+            sum += weight * sides.of(|| self.loss.yes_cost(logit), || self.loss.no_cost(logit));
+            known += weight;
         }
-        for (_, _, row) in self.exclusive_rows(logits, cells) {
-            sum += row.cost(self.label_smoothing.into());
-            known += 1;
+        for (i, _, row) in self.exclusive_rows(logits, targets.cells) {
+            sum += targets.weight(i) * row.cost(self.label_smoothing.into());
+            known += targets.weight(i);
         }
         (sum, known)
     }
@@ -151,45 +156,44 @@ impl Criterion<'_> {
     /// exclusive group are known.
     ///
     /// `scale` is one over the answered questions of the whole effective batch, all its parts
-    /// together.
-    pub(crate) fn gradient(
+    /// together, each counted as its row's weight.
+    pub(crate) fn gradient<'t>(
         &self,
         logits: &Logits,
-        cells: &[Cell],
+        targets: impl Into<Targets<'t>>,
         scale: f32,
         d_logits: &mut [f32],
     ) {
-        self.check_shape(logits, cells);
+        let targets = targets.into();
+        self.check_shape(logits, &targets);
         assert_eq!(
             d_logits.len(),
-            cells.len(),
+            targets.cells.len(),
             "loss: `d_logits` and `cells` differ in length"
         );
-        let scores = logits
-            .values()
-            .iter()
-            .zip(cells)
-            .zip(&mut *d_logits)
-            .enumerate();
-        for (i, ((&logit, &cell), d_logit)) in scores {
+        let n_labels = logits.n_labels();
+        let scores = logits.values().iter().zip(&mut *d_logits).enumerate();
+        for (i, (&logit, d_logit)) in scores {
             let logit = f64::from(logit);
             let slope = self
-                .sides(i % logits.n_labels(), cell)
+                .sides(i % n_labels, targets.share(i))
                 .map_or(0.0, |sides| {
-                    sides.of(|| self.loss.yes_slope(logit), || self.loss.no_slope(logit))
+                    let slope =
+                        sides.of(|| self.loss.yes_slope(logit), || self.loss.no_slope(logit));
+                    targets.weight(i / n_labels) * slope
                 });
             *d_logit = (f64::from(scale) * slope) as f32;
         }
-        for (start, group, row) in self.exclusive_rows(logits, cells) {
+        for (i, group, row) in self.exclusive_rows(logits, targets.cells) {
+            let scale = f64::from(scale) * targets.weight(i);
             let slopes = row.slopes(self.label_smoothing.into());
             for (&label, slope) in group.members.iter().zip(slopes) {
-                d_logits[start + label] = (f64::from(scale) * slope) as f32;
+                d_logits[i * n_labels + label] = (scale * slope) as f32;
             }
         }
     }
 
-    /// The exclusive groups of each row that says something about them, with the place where the
-    /// row starts.
+    /// The exclusive groups of each row that says something about them, with the row's number.
     fn exclusive_rows<'a>(
         &'a self,
         logits: &'a Logits,
@@ -200,13 +204,15 @@ impl Criterion<'_> {
             let rows = cells.chunks_exact(logits.n_labels()).enumerate();
             rows.filter_map(move |(i, cells)| {
                 let row = exclusive::Row::of(group, logits.row(i), cells)?;
-                Some((i * logits.n_labels(), group, row))
+                Some((i, group, row))
             })
         })
     }
 
-    /// What each side of a known `cell` counts; nothing for one of an exclusive group.
-    fn sides(&self, label: usize, cell: Cell) -> Option<Sides> {
+    /// What each side of a cell with the chance `share` of a yes counts, where it is known; nothing
+    /// for one of an exclusive group.
+    fn sides(&self, label: usize, share: Option<f64>) -> Option<Sides> {
+        let share = share?;
         if self
             .questions
             .is_some_and(|questions| questions.is_exclusive(label))
@@ -214,23 +220,27 @@ impl Criterion<'_> {
             return None;
         }
         let half = f64::from(self.label_smoothing) / 2.0;
-        let yes = match cell {
-            Cell::Yes => 1.0 - half,
-            Cell::No => half,
-            Cell::Unknown => return None,
-        };
+        let yes = share * (1.0 - half) + (1.0 - share) * half;
         Some(Sides {
             yes: yes * weight(self.positive_weights, label),
             no: 1.0 - yes,
         })
     }
 
-    fn check_shape(&self, logits: &Logits, cells: &[Cell]) {
+    fn check_shape(&self, logits: &Logits, targets: &Targets<'_>) {
+        let n_cells = targets.cells.len();
         assert_eq!(
             logits.values().len(),
-            cells.len(),
+            n_cells,
             "loss: logits and `cells` differ in length"
         );
+        if let Some(shares) = targets.shares {
+            assert_eq!(shares.len(), n_cells, "loss: not one chance for each cell");
+        }
+        if let Some(weights) = targets.weights {
+            let n_rows = n_cells / logits.n_labels();
+            assert_eq!(weights.len(), n_rows, "loss: not one weight for each row");
+        }
         if let Some(weights) = self.positive_weights {
             assert_eq!(
                 weights.len(),
@@ -268,21 +278,22 @@ impl Sides {
 }
 
 /// A weight for each label's yes cells: `(n⁻/n⁺)^power` over its known cells, at most `cap`, and
-/// 1 where one of the two never occurs.
-pub(crate) fn positive_weights_auto(
-    cells: &[Cell],
+/// 1 where one of the two never occurs. A cell counts as its row's weight, and one with a chance on
+/// both sides.
+pub(crate) fn positive_weights_auto<'t>(
+    targets: impl Into<Targets<'t>>,
     n_labels: usize,
     cap: f32,
     power: f32,
 ) -> Vec<f32> {
-    let weight = |(yes, no): (usize, usize)| {
-        if yes == 0 || no == 0 {
+    let weight = |(yes, no): (f64, f64)| {
+        if yes == 0.0 || no == 0.0 {
             1.0
         } else {
             (no as f32 / yes as f32).powf(power).min(cap)
         }
     };
-    yes_and_no(cells, n_labels)
+    yes_and_no(&targets.into(), n_labels)
         .into_iter()
         .map(weight)
         .collect()
@@ -295,21 +306,22 @@ pub(crate) fn positive_weights_auto(
 /// A head that starts here spends no steps on learning how rare the labels are (the prior of
 /// RetinaNet, arXiv:1708.02002). `shifts` are `ln w` of weights that no distortion knows of. The
 /// labels of an exclusive group share its outcomes' base rates.
-pub(crate) fn base_rate_bias(
-    cells: &[Cell],
+pub(crate) fn base_rate_bias<'t>(
+    targets: impl Into<Targets<'t>>,
     questions: &Questions,
     distortion: &Distortion,
     shifts: &[f32],
 ) -> Vec<f32> {
-    let n_labels = questions.labels().len();
-    let counts = yes_and_no(cells, n_labels).into_iter().zip(shifts);
-    let bias = |(label, ((yes, no), shift)): (usize, ((usize, usize), &f32))| {
-        let log_odds = ((yes as f64 + 0.5) / (no as f64 + 0.5)).ln();
+    let (targets, n_labels) = (targets.into(), questions.labels().len());
+    let counts = yes_and_no(&targets, n_labels).into_iter().zip(shifts);
+    let bias = |(label, ((yes, no), shift)): (usize, ((f64, f64), &f32))| {
+        let log_odds = ((yes + 0.5) / (no + 0.5)).ln();
         distortion.apply(label, log_odds as f32) + shift
     };
     let mut bias: Vec<f32> = counts.enumerate().map(bias).collect();
     for group in questions.exclusive() {
-        let rows = cells.chunks_exact(n_labels);
+        let rows = targets.cells.chunks_exact(n_labels).enumerate();
+        let rows = rows.map(|(row, cells)| (cells, targets.weight(row)));
         let start = exclusive::start(group, rows, distortion.smoothing_of_groups());
         for (&label, start) in group.members.iter().zip(start) {
             bias[label] = start;
@@ -320,8 +332,11 @@ pub(crate) fn base_rate_bias(
 
 /// How many cells of each label are known.
 pub(crate) fn known_cells(cells: &[Cell], n_labels: usize) -> Vec<usize> {
-    let counts = yes_and_no(cells, n_labels).into_iter();
-    counts.map(|(yes, no)| yes + no).collect()
+    let mut known = vec![0; n_labels];
+    for (i, cell) in cells.iter().enumerate() {
+        known[i % n_labels] += usize::from(*cell != Cell::Unknown);
+    }
+    known
 }
 
 /// Of each exclusive group the rows that say which of its outcomes it is.
@@ -337,16 +352,17 @@ fn weight(positive_weights: Option<&[f32]>, label: usize) -> f64 {
     positive_weights.map_or(1.0, |weights| weights[label].into())
 }
 
-/// How many cells of each label say yes, and how many no.
-fn yes_and_no(cells: &[Cell], n_labels: usize) -> Vec<(usize, usize)> {
-    let mut counts = vec![(0, 0); n_labels];
-    for (i, cell) in cells.iter().enumerate() {
+/// How many cells of each label say yes, and how many no, each counted as its row's weight.
+fn yes_and_no(targets: &Targets<'_>, n_labels: usize) -> Vec<(f64, f64)> {
+    let mut counts = vec![(0.0, 0.0); n_labels];
+    for i in 0..targets.cells.len() {
+        let Some(share) = targets.share(i) else {
+            continue;
+        };
         let (yes, no) = &mut counts[i % n_labels];
-        match cell {
-            Cell::Yes => *yes += 1,
-            Cell::No => *no += 1,
-            Cell::Unknown => {}
-        }
+        let weight = targets.weight(i / n_labels);
+        *yes += weight * share;
+        *no += weight * (1.0 - share);
     }
     counts
 }
@@ -486,12 +502,114 @@ mod tests {
         let cells = [Yes, No, Unknown, Unknown];
         let criterion = Criterion::default();
         let (sum, known) = criterion.sum(&logits, &cells);
-        assert_eq!(known, 2);
+        assert_eq!(known, 2.0);
         assert_eq!(sum, loss(1.0, Yes, 1.0) + loss(-2.0, No, 1.0));
         let mut d_logits = [9.0; 4];
         criterion.gradient(&logits, &cells, 0.5, &mut d_logits);
         assert_eq!(d_logits[2..], [0.0, 0.0]);
-        assert_eq!(criterion.sum(&logits, &[Unknown; 4]), (0.0, 0));
+        assert_eq!(criterion.sum(&logits, &[Unknown; 4]), (0.0, 0.0));
+    }
+
+    /// Logits, cells and chances of three rows with two labels.
+    const SOFT_LOGITS: [f32; 6] = [0.5, -3.0, 17.0, -1.0, 2.0, 110.0];
+    const SOFT_CELLS: [Cell; 6] = [No, Yes, Yes, No, Unknown, No];
+    const SHARES: [f32; 6] = [0.25, 0.9, 1.0, 0.0, 0.0, 0.4];
+    const WEIGHTS: [f32; 3] = [1.0, 0.25, 3.0];
+
+    fn soft<'a>(weights: Option<&'a [f32]>) -> Targets<'a> {
+        Targets {
+            cells: &SOFT_CELLS,
+            shares: Some(&SHARES),
+            weights,
+        }
+    }
+
+    #[test]
+    fn a_chance_costs_its_share_of_both_sides() {
+        let logits = Logits::new(SOFT_LOGITS.to_vec(), 2);
+        let (sum, known) = Criterion::default().sum(&logits, soft(None));
+        let share = |(i, &logit): (usize, &f32)| {
+            let y = f64::from(SHARES[i]);
+            y * definition(logit.into(), true) + (1.0 - y) * definition(logit.into(), false)
+        };
+        let cells = SOFT_LOGITS.iter().enumerate();
+        let expected: f64 = cells.filter(|(i, _)| *i != 4).map(share).sum();
+        assert!(
+            (sum - expected).abs() <= 1e-12 * expected,
+            "{sum} vs {expected}"
+        );
+        assert_eq!(known, 5.0);
+        // At the logit of its chance there is nothing to learn.
+        let even = Targets {
+            cells: &[No],
+            shares: Some(&[0.25]),
+            weights: None,
+        };
+        let mut d_logits = [9.0];
+        let logit = Logits::new(vec![(0.25_f32 / 0.75).ln()], 1);
+        Criterion::default().gradient(&logit, even, 1.0, &mut d_logits);
+        assert!(d_logits[0].abs() < 1e-7, "{d_logits:?}");
+    }
+
+    #[test]
+    fn a_row_of_weight_two_is_two_rows() {
+        let logits = Logits::new(SOFT_LOGITS.to_vec(), 2);
+        let twice = Logits::new([&SOFT_LOGITS[..], &SOFT_LOGITS[2..4]].concat(), 2);
+        let cells = [&SOFT_CELLS[..], &SOFT_CELLS[2..4]].concat();
+        let shares = [&SHARES[..], &SHARES[2..4]].concat();
+        let criterion = Criterion::default();
+        let (weighted, known) = criterion.sum(&logits, soft(Some(&[1.0, 2.0, 1.0])));
+        let repeated = Targets {
+            cells: &cells,
+            shares: Some(&shares),
+            weights: None,
+        };
+        let (expected, expected_known) = criterion.sum(&twice, repeated);
+        assert!((weighted - expected).abs() <= 1e-12 * expected);
+        assert_eq!(known, expected_known);
+        let questions = Questions::independent(&["a".to_owned(), "b".to_owned()]);
+        let bias = |targets: Targets<'_>| {
+            base_rate_bias(targets, &questions, &Distortion::None, &[0.0; 2])
+        };
+        assert_eq!(bias(soft(Some(&[1.0, 2.0, 1.0]))), bias(repeated));
+        let auto = |targets: Targets<'_>| positive_weights_auto(targets, 2, 20.0, 0.5);
+        assert_eq!(auto(soft(Some(&[1.0, 2.0, 1.0]))), auto(repeated));
+    }
+
+    #[test]
+    fn gradients_of_chances_and_weights_agree_with_finite_differences() {
+        let step = 0.015_625; // Added to these logits without rounding.
+        let weights = [2.0, 0.5];
+        let criteria = [
+            Criterion::default(),
+            Criterion {
+                loss: Loss::Focal { gamma: 2.0 },
+                label_smoothing: 0.1,
+                positive_weights: Some(&weights),
+                questions: None,
+            },
+        ];
+        let targets = soft(Some(&WEIGHTS));
+        for criterion in criteria {
+            let mut d_logits = [0.0; 6];
+            let logits = Logits::new(SOFT_LOGITS.to_vec(), 2);
+            criterion.gradient(&logits, targets, 0.125, &mut d_logits);
+            for i in 0..6 {
+                let at = |change: f32| {
+                    let mut moved = SOFT_LOGITS.to_vec();
+                    moved[i] += change;
+                    criterion.sum(&Logits::new(moved, 2), targets).0
+                };
+                let expected = 0.125 * (at(step) - at(-step)) / f64::from(2.0 * step);
+                let actual = f64::from(d_logits[i]);
+                // The third derivative times step²/6, times weights below 8.
+                assert!(
+                    (actual - expected).abs() <= 1e-4,
+                    "{i}: {actual} vs {expected}"
+                );
+            }
+            assert_eq!(d_logits[4], 0.0, "an unknown cell pulls nowhere");
+        }
     }
 
     #[test]
@@ -506,7 +624,7 @@ mod tests {
         let cells = [Yes, No, No, Unknown, Yes, Unknown, No, Unknown, Unknown];
         let (sum, answered) = criterion.sum(&Logits::new(values.clone(), 3), &cells);
         // The first row answers both questions, the others one each.
-        assert_eq!(answered, 4);
+        assert_eq!(answered, 4.0);
         let expected = [
             loss(0.5 - 2.0, Yes, 1.0),
             loss(-1.0, No, 1.0),

@@ -47,7 +47,7 @@ impl Progress {
         self,
         plan: &TrainPlan,
         verdict: Verdict<'_>,
-        out: &Path,
+        job: &TrainJob<'_>,
         total: Duration,
         interrupted: bool,
     ) -> TrainSummary {
@@ -60,12 +60,13 @@ impl Progress {
             best_epoch: self.best_epoch(),
             epochs: self.epochs,
             dev: verdict.dev,
-            out: out.to_owned(),
+            out: job.out.to_owned(),
             interrupted,
             precision: plan.precision,
             tuning: verdict.tuning,
             folds: plan.folds,
             baseline: verdict.baseline,
+            rows: job.table.row_counts(),
         }
     }
 }
@@ -77,7 +78,8 @@ pub(super) struct State {
     /// Which labels exclude or imply each other.
     #[serde(default, skip_serializing_if = "Relations::is_empty")]
     relations: Relations,
-    /// SHA-256 of labels, tokens and cells of both parts, and of what the encoder computes.
+    /// SHA-256 of labels, tokens, cells, chances and weights of both parts, and of what the encoder
+    /// computes.
     rows: String,
     progress: Progress,
 }
@@ -218,7 +220,7 @@ fn first_difference(old: &TrainPlan, new: &TrainPlan) -> Option<String> {
 
 impl Run<'_> {
     /// SHA-256 of what the figures depend on besides plan and parameters: the labels, each row's
-    /// tokens and cells, and what the encoder computes with them.
+    /// tokens, cells, chances and weight, and what the encoder computes with them.
     fn digest(&self) -> String {
         let mut digest = Sha256::new();
         let config = self.encoder.config();
@@ -250,6 +252,12 @@ impl Run<'_> {
                     digest.update(types);
                 }
                 digest.update(part.row(row).iter().map(code).collect::<Vec<u8>>());
+            }
+            for (kind, numbers) in [(2, &part.shares), (3, &part.weights)] {
+                for number in numbers.iter().flatten() {
+                    digest.update([kind]);
+                    digest.update(number.to_le_bytes());
+                }
             }
         }
         digest

@@ -9,8 +9,8 @@ use multihot_encoder::{Encoder, Freeze as EncoderFreeze, Purpose};
 use multihot_table::{Cell, Table};
 
 use super::{
-    Distortion, Freeze, Observer, Part, PositiveWeights, TrainJob, TrainOptions, TrainPlan, folds,
-    loss,
+    Distortion, Freeze, Observer, OptionsError, Part, PositiveWeights, TrainJob, TrainOptions,
+    TrainPlan, folds, loss,
 };
 use crate::baseline::{BaselineReport, BaselineRows};
 use crate::error::Error;
@@ -119,9 +119,9 @@ impl<'a> Parts<'a> {
         match &options.positive_weights {
             None => Ok(None),
             Some(PositiveWeights::Auto { cap }) => {
-                let (n_labels, power) = (self.labels().len(), POSITIVE_WEIGHT_EXPONENT);
-                let cells = &self.train.cells;
-                let mut weights = loss::positive_weights_auto(cells, n_labels, *cap, power);
+                let (targets, n_labels) = (self.train.targets(), self.labels().len());
+                let power = POSITIVE_WEIGHT_EXPONENT;
+                let mut weights = loss::positive_weights_auto(targets, n_labels, *cap, power);
                 for (label, weight) in weights.iter_mut().enumerate() {
                     // In a group the yes of one label is the no of the others.
                     if self.questions.is_exclusive(label) {
@@ -157,19 +157,54 @@ impl<'a> Part<'a> {
         notes: &mut Vec<String>,
     ) -> Result<Self, Error> {
         let mut part = Self::whole(table).with_labels(order);
+        let before = part.shares.is_some().then(|| part.cells.clone());
         let place = |row: usize| Place::Line(table.rows[row].line);
         let settled = questions.settle(&mut part.cells, &table.source, place)?;
         notes.extend(settled.notes(&table.source));
+        if let Some(before) = before {
+            part.settle_shares(&before, questions)?;
+        }
         Ok(part)
     }
 }
 
 impl Part<'_> {
+    /// Gives cells that were unknown `before` and follow from others their chances, 0 or 1.
+    ///
+    /// # Errors
+    ///
+    /// When a label of an exclusive group has a chance in between.
+    fn settle_shares(&mut self, before: &[Cell], questions: &Questions) -> Result<(), Error> {
+        let n_labels = self.n_labels;
+        let shares = self.shares.iter_mut().flatten();
+        for (i, (share, cell)) in shares.zip(&self.cells).enumerate() {
+            if before[i] == Cell::Unknown {
+                *share = f32::from(u8::from(*cell == Cell::Yes));
+            }
+            let is_between = *cell != Cell::Unknown && *share > 0.0 && *share < 1.0;
+            if is_between && questions.is_exclusive(i % n_labels) {
+                return Err(Error::Options(OptionsError {
+                    option: "--exclusive",
+                    found: format!(
+                        "said of `{}`, which holds chances such as {share}",
+                        questions.labels()[i % n_labels]
+                    ),
+                    expected: "labels whose cells say yes, no or nothing".into(),
+                }));
+            }
+        }
+        Ok(())
+    }
+
     /// The same rows with their cells in another order of labels.
     fn with_labels(mut self, order: &[usize]) -> Self {
         let rows = 0..self.texts.len();
-        let cells = rows.flat_map(|row| order.iter().map(move |&label| (row, label)));
-        self.cells = cells.map(|(row, label)| self.row(row)[label]).collect();
+        let n_labels = self.n_labels;
+        let places = rows.flat_map(|row| order.iter().map(move |&label| row * n_labels + label));
+        self.cells = places.clone().map(|place| self.cells[place]).collect();
+        if let Some(shares) = &mut self.shares {
+            *shares = places.map(|place| shares[place]).collect();
+        }
         self
     }
 
@@ -304,7 +339,8 @@ pub(super) fn encoder(
                 .note("the folder's head answers other labels, so the output layer starts afresh");
         }
         let shifts = plan.shifts(n_labels);
-        let bias = loss::base_rate_bias(&parts.train.cells, &parts.questions, distortion, &shifts);
+        let (targets, questions) = (parts.train.targets(), &parts.questions);
+        let bias = loss::base_rate_bias(targets, questions, distortion, &shifts);
         encoder.set_output_bias(&bias);
     }
     if !report.fresh.is_empty() {

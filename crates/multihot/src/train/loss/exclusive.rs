@@ -66,13 +66,16 @@ impl Row {
     }
 }
 
-/// The chance of each outcome of `group` over `rows` of cells, from those that say which it is:
-/// each counts half a row more than there are, so that no chance is 0.
-fn base_rates<'a>(group: &ExclusiveGroup, rows: impl Iterator<Item = &'a [Cell]>) -> Vec<f64> {
+/// The chance of each outcome of `group` over `rows` of cells with their weights, from those that
+/// say which it is: each counts half a row more than there are, so that no chance is 0.
+fn base_rates<'a>(
+    group: &ExclusiveGroup,
+    rows: impl Iterator<Item = (&'a [Cell], f64)>,
+) -> Vec<f64> {
     let mut counts = vec![0.5; group.n_outcomes()];
-    for row in rows {
+    for (row, weight) in rows {
         if let Said::Outcome(outcome) = group.said(row) {
-            counts[outcome] += 1.0;
+            counts[outcome] += weight;
         }
     }
     let all: f64 = counts.iter().sum();
@@ -83,7 +86,7 @@ fn base_rates<'a>(group: &ExclusiveGroup, rows: impl Iterator<Item = &'a [Cell]>
 /// this `smoothing` would have them; one a member.
 pub(super) fn start<'a>(
     group: &ExclusiveGroup,
-    rows: impl Iterator<Item = &'a [Cell]>,
+    rows: impl Iterator<Item = (&'a [Cell], f64)>,
     smoothing: f64,
 ) -> Vec<f32> {
     let chances = base_rates(group, rows);
@@ -333,7 +336,7 @@ mod tests {
     fn a_start_has_the_base_rates() {
         let rows = ["ynnn", "ynnn", "nynn", "????", "n???"].map(cells);
         let start_of = |questions: &Questions, smoothing| {
-            let rows = rows.iter().map(Vec::as_slice);
+            let rows = rows.iter().map(|row| (row.as_slice(), 1.0));
             let bias = start(group(questions), rows, smoothing);
             let log_odds = Logits::new(bias, 4).log_odds(questions);
             log_odds.probabilities().values().to_vec()

@@ -352,6 +352,9 @@ pub struct PredictArgs {
     /// File to write to, in place of standard output
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Go on with a prediction to FILE that was stopped, behind its last row
+    #[arg(long, requires = "output")]
+    pub resume: bool,
     /// Format of the output [default: by the ending of FILE, else as the input]
     #[arg(long, value_enum)]
     pub format: Option<OutputFormat>,

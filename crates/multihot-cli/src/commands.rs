@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::CommandFactory;
 use multihot::{
     Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, Source, Table, precision_note,
@@ -71,6 +72,20 @@ fn cpu_with(threads: Option<usize>) -> Result<Arc<Cpu>> {
         Isa::detect()?,
         threads.unwrap_or_else(cores),
     )))
+}
+
+/// A flag that the first Ctrl-C sets, saying `what` happens; the second ends the program at once.
+fn stop_on_ctrl_c(what: &'static str) -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+        say(what);
+    })
+    .context("cannot watch for Ctrl-C")?;
+    Ok(stop)
 }
 
 /// Loads the model at `path` to answer in `precision`, and reads pairs where `columns` names a

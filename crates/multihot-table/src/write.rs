@@ -96,19 +96,29 @@ impl<W: Write> PredictionWriter<W> {
         columns: &[String],
         wanted: PredictionColumns,
     ) -> Result<Self, TableError> {
+        let mut writer = Self::going_on(out, format, labels, columns, wanted);
+        writer.write_header()?;
+        Ok(writer)
+    }
+
+    /// A writer that goes on where another one stopped: it writes no header.
+    pub fn going_on(
+        out: W,
+        format: Format,
+        labels: &[String],
+        columns: &[String],
+        wanted: PredictionColumns,
+    ) -> Self {
         let out = match format {
             Format::Csv | Format::Lines => Out::Csv(Box::new(csv::Writer::from_writer(out))),
             Format::Jsonl => Out::Jsonl(out),
         };
-        let (labels, columns) = (labels.to_vec(), columns.to_vec());
-        let mut writer = PredictionWriter {
+        PredictionWriter {
             out,
-            labels,
-            columns,
+            labels: labels.to_vec(),
+            columns: columns.to_vec(),
             wanted,
-        };
-        writer.write_header()?;
-        Ok(writer)
+        }
     }
 
     fn write_header(&mut self) -> Result<(), TableError> {

@@ -170,6 +170,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what was wrong is where the output goes, such as a full disk, and not what was read.
+    pub fn is_of_output(&self) -> bool {
+        matches!(self, Error::Table(TableError::Write(_)))
+    }
+
     /// What the user may do about it, in one sentence.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -1,10 +1,11 @@
 //! A table of any size, answered in order and in constant memory.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use multihot_table::{
-    Format, Prediction, PredictionColumns, PredictionWriter, TableError, TextRow, TextRows,
+    Format, Prediction, PredictionColumns, PredictionWriter, TableError, TextRow, TextRows, Written,
 };
 use multihot_tokenizer::Text;
 use serde::Serialize;
@@ -34,8 +35,12 @@ pub struct PredictOptions {
 /// What a prediction came to.
 #[derive(Debug, Serialize)]
 pub struct PredictSummary {
-    /// Rows read, and rows written.
+    /// Rows written.
     pub rows: usize,
+    /// How many of them an earlier prediction had written.
+    pub resumed: usize,
+    /// Whether it was ended before the last row.
+    pub interrupted: bool,
     /// Texts that were cut to the longest length the model reads.
     pub truncated: usize,
     /// Texts that were read in more than one window; `None` for a model without windows.
@@ -53,22 +58,33 @@ pub struct PredictSummary {
     pub peak_rss_bytes: Option<u64>,
 }
 
-/// Scores `rows` and writes one output row for each, in order. `progress` hears the
-/// number of rows written so far.
+/// Scores `rows` and writes one output row for each, in order, behind those that `so_far` says are
+/// written: as many of `rows` are passed over. `progress` hears the number of rows written so far,
+/// after each portion, all of which has then left for `out`; it may end the prediction.
 ///
 /// # Errors
 ///
-/// At the first row that cannot be read, scored or written; the rows before it are written.
+/// At the first row that cannot be read, scored or written; the rows before it are written. When
+/// there are fewer rows than were written.
 pub fn predict<W: Write>(
     classifier: &Classifier,
-    rows: TextRows,
+    mut rows: TextRows,
     out: W,
     options: PredictOptions,
-    progress: &mut dyn FnMut(usize),
+    so_far: &Written,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<PredictSummary, Error> {
     let started = Instant::now();
     let columns = rows.columns().to_vec();
-    let mut writer = PredictionWriter::new(
+    let make = match so_far.bytes {
+        0 => PredictionWriter::new,
+        _ => |out, format, labels: &[String], columns: &[String], wanted| {
+            Ok(PredictionWriter::going_on(
+                out, format, labels, columns, wanted,
+            ))
+        },
+    };
+    let mut writer = make(
         out,
         options.format,
         classifier.labels(),
@@ -81,29 +97,36 @@ pub fn predict<W: Write>(
             windows: classifier.reading().windows.is_some(),
         },
     )?;
-    let n_labels = classifier.labels().len();
-    let mut tally = Tally {
-        yes: vec![0; n_labels],
-        unsure: vec![0; n_labels],
-        ..Tally::default()
-    };
+    let mut tally = Tally::of(so_far, classifier.labels().len());
+    pass_over(&mut rows, so_far.rows)?;
     let mut rows = rows.fuse();
     loop {
         let (portion, failure) = next_portion(&mut rows);
         if !portion.is_empty() {
             answer(classifier, &portion, options, &mut writer, &mut tally)?;
-            progress(tally.rows);
+            writer.flush()?;
+            tally.interrupted = progress(tally.rows).is_break();
         }
         if let Some(failure) = failure {
             writer.finish()?;
             return Err(failure.into());
         }
-        if portion.is_empty() {
+        if portion.is_empty() || tally.interrupted {
             break;
         }
     }
     writer.finish()?;
     Ok(tally.summary(classifier, started.elapsed()))
+}
+
+/// Reads `count` rows for nothing.
+fn pass_over(rows: &mut TextRows, count: usize) -> Result<(), Error> {
+    for _ in 0..count {
+        rows.next().ok_or_else(|| Error::TableChanged {
+            source_name: rows.source().to_owned(),
+        })??;
+    }
+    Ok(())
 }
 
 /// The next rows, and the error that ended them early.
@@ -168,6 +191,8 @@ fn answer<W: Write>(
 #[derive(Default)]
 struct Tally {
     rows: usize,
+    resumed: usize,
+    interrupted: bool,
     truncated: usize,
     windowed: usize,
     yes: Vec<u64>,
@@ -177,6 +202,21 @@ struct Tally {
 }
 
 impl Tally {
+    /// A tally of `n_labels` labels that begins with what is written.
+    fn of(so_far: &Written, n_labels: usize) -> Self {
+        let counts = |counts: &[u64]| match counts {
+            [] => vec![0; n_labels],
+            counts => counts.to_vec(),
+        };
+        Self {
+            rows: so_far.rows,
+            resumed: so_far.rows,
+            yes: counts(&so_far.yes),
+            unsure: counts(&so_far.unsure),
+            ..Self::default()
+        }
+    }
+
     fn count(&mut self, yes: &[bool], unsure: &[bool]) {
         self.rows += 1;
         for (counts, answers) in [(&mut self.yes, yes), (&mut self.unsure, unsure)] {
@@ -193,6 +233,8 @@ impl Tally {
         };
         PredictSummary {
             rows: self.rows,
+            resumed: self.resumed,
+            interrupted: self.interrupted,
             truncated: self.truncated,
             windowed: classifier.reading().windows.map(|_| self.windowed),
             yes: by_label(self.yes),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use multihot::{
     BatchSize, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, LoadOptions, Loss,
     Observer, Pooling, PredictOptions, ReadOptions, Silent, Source, StepReport, Table, TrainJob,
-    TrainOptions, TrainPlan, TrainPrecision, TrainSummary, WindowOptions, WindowPooling,
+    TrainOptions, TrainPlan, TrainPrecision, TrainSummary, WindowOptions, WindowPooling, Written,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -583,10 +584,13 @@ fn predictions_are_the_scores_of_the_rows() {
     };
     let mut out = Vec::new();
     let mut seen = Vec::new();
-    let summary = multihot::predict(&classifier, rows, &mut out, options, &mut |rows| {
-        seen.push(rows)
-    })
-    .unwrap();
+    let so_far = Written::default();
+    let mut progress = |rows| {
+        seen.push(rows);
+        ControlFlow::Continue(())
+    };
+    let summary = multihot::predict(&classifier, rows, &mut out, options, &so_far, &mut progress);
+    let summary = summary.unwrap();
     assert_eq!((summary.rows, seen.last()), (120, Some(&120)));
 
     let texts: Vec<&str> = bench

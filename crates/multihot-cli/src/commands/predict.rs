@@ -1,18 +1,25 @@
 //! `multihot predict`.
 
+mod part;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result};
-use multihot::{Classifier, Format, PredictOptions, PredictSummary, Source, TextRows};
+use multihot::{Classifier, Format, PredictOptions, PredictSummary, Source, TextRows, Written};
+use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::{load, print_json, say_truncated, speed};
+use super::{load, print_json, say_truncated, speed, stop_on_ctrl_c};
 use crate::args::PredictArgs;
-use crate::exit::Outcome;
+use crate::exit::{Outcome, Usage};
 use crate::screen::progress::RowsScreen;
 use crate::screen::say;
+
+use part::{Part, origin};
 
 /// Runs `predict` and writes the answers to `--output`, else to `out`.
 pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
@@ -29,14 +36,32 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         raw: args.raw,
     };
 
+    let job = Job {
+        classifier: &classifier,
+        args,
+        options,
+    };
     let summary = match &args.output {
-        None => run(&classifier, rows, BufWriter::new(&mut *out), options, false)?,
-        Some(path) => to_file(&classifier, rows, path, options)?,
+        None => {
+            let on_screen = &mut |_| ControlFlow::Continue(());
+            let out = BufWriter::new(&mut *out);
+            multihot::predict(
+                &classifier,
+                rows,
+                out,
+                options,
+                &Written::default(),
+                on_screen,
+            )?
+        }
+        Some(path) => job.to_file(rows, path)?,
     };
     say_truncated(summary.truncated, summary.rows, &classifier);
     if args.json {
         print_json(out, &summary)?;
-    } else if let Some(path) = &args.output {
+    } else if let Some(path) = &args.output
+        && !summary.interrupted
+    {
         say(format_args!(
             "{} rows written to {}",
             summary.rows,
@@ -50,8 +75,13 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         say(speed(&summary.scoring, summary.peak_rss_bytes));
     }
     // The program ends here: to free a vocabulary word by word takes longer than one answer.
+    let interrupted = summary.interrupted;
     std::mem::forget(classifier);
-    Ok(Outcome::Done)
+    Ok(if interrupted {
+        Outcome::Interrupted
+    } else {
+        Outcome::Done
+    })
 }
 
 /// `--format`, else the ending of `--output`, else the format of the input.
@@ -68,50 +98,109 @@ fn format(args: &PredictArgs, rows: &TextRows) -> Format {
     }
 }
 
-fn run<W: Write>(
-    classifier: &Classifier,
-    rows: TextRows,
-    out: W,
+/// A prediction that goes to a file.
+struct Job<'a> {
+    classifier: &'a Classifier,
+    args: &'a PredictArgs,
     options: PredictOptions,
-    show_progress: bool,
-) -> Result<PredictSummary> {
-    let mut screen = RowsScreen::new(show_progress);
-    let summary = multihot::predict(classifier, rows, out, options, &mut |rows| {
-        screen.rows(rows)
-    });
-    screen.finish();
-    Ok(summary?)
 }
 
-/// Writes beside `path` and renames, so that `path` is the old file or the whole new one.
-fn to_file(
-    classifier: &Classifier,
-    rows: TextRows,
-    path: &Path,
-    options: PredictOptions,
-) -> Result<PredictSummary> {
-    let cannot = || format!("{}: cannot be written", path.display());
-    // Where a link leads, not the link.
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if target.exists() && !target.is_file() {
-        // A device or a pipe takes what is written; nothing can stand in its place.
-        let out = File::create(&target).with_context(cannot)?;
-        return run(classifier, rows, BufWriter::new(out), options, true);
+impl Job<'_> {
+    /// Writes beside `path` and renames, so that `path` is the old file or the whole new one.
+    fn to_file(&self, rows: TextRows, path: &Path) -> Result<PredictSummary> {
+        // Where a link leads, not the link.
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let is_device = target.exists() && !target.is_file();
+        match origin(self.args) {
+            Some(origin) if !is_device => self.to_part(rows, &target, &origin),
+            _ if self.args.resume => Err(Usage {
+                message: "`--resume` is for a table and an output that are files on disk".into(),
+                hint: None,
+            }
+            .into()),
+            _ if is_device => {
+                // A device or a pipe takes what is written; nothing can stand in its place.
+                let out = File::create(&target).with_context(|| cannot(path))?;
+                self.run(rows, out, &Written::default())
+            }
+            _ => self.to_temporary(rows, &target),
+        }
     }
-    let folder = target
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = temporary_file(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
-    let summary = run(
-        classifier,
-        rows,
-        BufWriter::new(file.as_file_mut()),
-        options,
-        true,
-    )?;
-    file.as_file().sync_all().with_context(cannot)?;
-    file.persist(&target).with_context(cannot)?;
-    Ok(summary)
+
+    /// Writes a part that outlives a stop.
+    fn to_part(&self, rows: TextRows, target: &Path, origin: &Value) -> Result<PredictSummary> {
+        let (part, labels) = (Part::of(target), self.classifier.labels());
+        let (file, so_far) = match self.args.resume {
+            true => part.resume(origin, self.options.format, labels)?,
+            false => (part.begin(origin)?, Written::default()),
+        };
+        if so_far.rows > 0 {
+            say(format_args!("going on behind {} rows", so_far.rows));
+        }
+        let summary = match self.run(rows, &file, &so_far) {
+            Ok(summary) => summary,
+            Err(error) => {
+                // With a full disk there is something to go on with; with a bad row there is not,
+                // as the table has to change.
+                let error_of = error.downcast_ref::<multihot::Error>();
+                if error_of.is_some_and(multihot::Error::is_of_output) {
+                    let rows = part.rows().display();
+                    say(format_args!(
+                        "what was written stands in {rows}; `--resume` goes on"
+                    ));
+                } else {
+                    part.discard();
+                }
+                return Err(error);
+            }
+        };
+        if summary.interrupted {
+            say(format_args!(
+                "{} rows stand in {}; `--resume` goes on",
+                summary.rows,
+                part.rows().display()
+            ));
+        } else {
+            part.finish(&file)?;
+        }
+        Ok(summary)
+    }
+
+    /// Writes a file that goes away with a stop: what is read cannot be read again.
+    fn to_temporary(&self, rows: TextRows, target: &Path) -> Result<PredictSummary> {
+        let folder = target
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let file = temporary_file(folder.unwrap_or(Path::new(".")));
+        let file = file.with_context(|| cannot(target))?;
+        let summary = self.run(rows, file.as_file(), &Written::default())?;
+        file.as_file().sync_all().with_context(|| cannot(target))?;
+        if !summary.interrupted {
+            file.persist(target).with_context(|| cannot(target))?;
+        }
+        Ok(summary)
+    }
+
+    fn run(&self, rows: TextRows, out: impl Write, so_far: &Written) -> Result<PredictSummary> {
+        let stop = stop_on_ctrl_c("stopping after these rows (again: at once)")?;
+        let mut screen = RowsScreen::new(true);
+        let mut progress = |rows| {
+            screen.rows(rows);
+            match stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let (classifier, options) = (self.classifier, self.options);
+        let out = BufWriter::new(out);
+        let summary = multihot::predict(classifier, rows, out, options, so_far, &mut progress);
+        screen.finish();
+        Ok(summary?)
+    }
+}
+
+fn cannot(path: &Path) -> String {
+    format!("{}: cannot be written", path.display())
 }
 
 /// A file in `folder` that goes away unless it is kept, readable by whom a new file is.

@@ -3,19 +3,20 @@
 mod loss;
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use multihot::{
     BatchSize, LabelOptions, ReadOptions, Source, Table, TrainJob, TrainOptions, TrainSummary,
 };
 
-use super::{cpu, print_json};
+use super::{cpu, print_json, stop_on_ctrl_c};
 use crate::args::TrainArgs;
 use crate::exit::Outcome;
 use crate::screen::progress::TrainScreen;
 use crate::screen::say;
+
+/// Said at the first Ctrl-C.
+const STOPPING: &str = "stopping after this step; the best epoch so far is kept (again: at once)";
 
 /// Runs `train` and writes what it came to to `out`.
 pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
@@ -46,7 +47,7 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
         cpu,
         report: args.report.report.as_deref(),
     };
-    let mut screen = TrainScreen::new(stop_on_ctrl_c()?);
+    let mut screen = TrainScreen::new(stop_on_ctrl_c(STOPPING)?);
     let summary = multihot::train(&job, &mut screen);
     screen.finish();
     let summary = summary?;
@@ -120,20 +121,6 @@ fn options(args: &TrainArgs) -> Result<TrainOptions> {
         folds: args.folds,
         baseline: !args.no_baseline,
     })
-}
-
-/// A flag that the first Ctrl-C sets; the second ends the program at once.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-        say("stopping after this step; the best epoch so far is kept (again: at once)");
-    })
-    .context("cannot watch for Ctrl-C")?;
-    Ok(stop)
 }
 
 fn print_summary(out: &mut dyn Write, summary: &TrainSummary) -> Result<()> {

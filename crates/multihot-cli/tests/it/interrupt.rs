@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::program::{Place, Run, config, reviews, tiny_bert, train_args, weights};
+use crate::program::{Place, Run, config, reviews, text, tiny_bert, train_args, trained, weights};
 
 /// Many short epochs, so that a signal finds the training under way.
 const LONG: [&str; 8] = [
@@ -170,4 +170,122 @@ fn a_damaged_checkpoint_is_no_panic() {
         place.train(&reviews(), "model", &more).succeeds();
         assert_eq!(place.names(), ["model"], "thrown away");
     }
+}
+
+/// A table of so many rows that a signal finds its prediction under way.
+fn long_table(place: &Place) -> String {
+    let table = fs::read_to_string(reviews()).unwrap();
+    let (header, rows) = table.split_once('\n').unwrap();
+    text(&place.file("long.csv", format!("{header}\n{}", rows.repeat(100))))
+}
+
+/// Starts a prediction and sends `signal` once some of its rows are on disk.
+fn stop_prediction(place: &Place, args: &[&str], part: &str, signal: &str) -> Run {
+    let part = place.path(part);
+    let length = || fs::metadata(&part).map_or(0, |facts| facts.len());
+    let enough = length() + 10_000;
+    let mut command = place.command(args);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    while length() < enough {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::yield_now();
+    }
+    send(signal, &child);
+    Run::from(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_stopped_prediction_goes_on_without_a_lost_or_doubled_row() {
+    let place = Place::new();
+    let (table, model) = (long_table(&place), text(&place.copy(trained(), "model")));
+    for format in ["csv", "jsonl"] {
+        let [whole, out] = ["whole", "out"].map(|name| format!("{name}.{format}"));
+        let whole_args = ["predict", &model, &table, "--output", &whole, "--json"];
+        let expected = place.run(&whole_args).succeeds().json();
+        let args = [
+            "predict",
+            &model,
+            &table,
+            "--output",
+            &out,
+            "--threads",
+            "1",
+        ];
+        let part = format!("{out}.part");
+
+        stop_prediction(&place, &args, &part, "-KILL");
+        assert!(!place.path(&out).exists());
+        let again = place.run(&args).ends_with(2);
+        again.says(&["out.", ".part is there: an earlier prediction was stopped"]);
+        let args = [&args[..], &["--resume"]].concat();
+        let run = stop_prediction(&place, &args, &part, "-INT").ends_with(1);
+        run.says(&["going on behind ", " rows"]);
+        run.says(&[" rows stand in ", "`--resume` goes on"]);
+
+        let found = place
+            .run(&[&args[..], &["--json"]].concat())
+            .succeeds()
+            .json();
+        assert_eq!(found["rows"], 12_000);
+        assert!(found["resumed"].as_u64().unwrap() > 0);
+        for key in ["yes", "unsure"] {
+            assert_eq!(found[key], expected[key], "{key}");
+        }
+        let read = |name: &str| fs::read_to_string(place.path(name)).unwrap();
+        assert!(read(&out) == read(&whole), "{format}");
+    }
+    assert_eq!(
+        place.names(),
+        [
+            "long.csv",
+            "model",
+            "out.csv",
+            "out.jsonl",
+            "whole.csv",
+            "whole.jsonl"
+        ]
+    );
+}
+
+#[test]
+fn a_prediction_does_not_go_on_with_another_model_or_table() {
+    let place = Place::new();
+    let (table, model) = (long_table(&place), text(&place.copy(trained(), "model")));
+    let args = [
+        "predict",
+        &model,
+        &table,
+        "--output",
+        "out.csv",
+        "--threads",
+        "1",
+    ];
+    stop_prediction(&place, &args, "out.csv.part", "-INT").ends_with(1);
+    let args = [&args[..], &["--resume"]].concat();
+    let other = place
+        .run(&[&args[..], &["--threshold", "0.7"]].concat())
+        .ends_with(2);
+    other.says(&["out.csv.part was made with another threshold"]);
+    place
+        .run(&[
+            "tune",
+            &model,
+            &text(&reviews()),
+            "--objective",
+            "fixed=0.4",
+        ])
+        .succeeds();
+    place
+        .run(&args)
+        .ends_with(2)
+        .says(&["was made with another model"]);
+    place
+        .run_with_input(
+            &["predict", &model, "-", "--output", "o.csv", "--resume"],
+            "a text\n",
+        )
+        .ends_with(2)
+        .says(&["`--resume` is for a table and an output that are files on disk"]);
+    assert!(place.path("out.csv.part").exists());
 }

@@ -306,6 +306,8 @@ fn the_ending_of_output_chooses_the_format_and_json_sums_up() {
     let keys: Vec<&String> = summary.as_object().unwrap().keys().collect();
     let promised = [
         "rows",
+        "resumed",
+        "interrupted",
         "truncated",
         "yes",
         "unsure",

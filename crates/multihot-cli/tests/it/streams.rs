@@ -120,5 +120,8 @@ fn no_room_for_the_model_leaves_the_old_one() {
     let args = words(&["predict", &text(trained()), "t.csv", "--output", "p.csv"]);
     in_shell(&place, limited, &args).fails_with(&["File too large"]);
     assert_eq!(fs::read_to_string(place.path("p.csv")).unwrap(), "old");
-    assert_eq!(place.names(), ["model", "p.csv", "t.csv"]);
+    assert_eq!(
+        place.names(),
+        ["model", "p.csv", "p.csv.part", "p.csv.part.json", "t.csv"]
+    );
 }

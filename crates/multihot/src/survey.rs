@@ -177,21 +177,22 @@ pub fn survey(job: &SurveyJob<'_>, observer: &mut dyn FnMut(&str)) -> Result<Sur
         if table.rows >= MANY_ROWS {
             observer(&format!("comparing with {other}"));
         }
-        let (other, other_texts) = look(other, job)?;
-        survey.against.push(AgainstSurvey {
-            source: other.source,
-            rows: other.rows,
-            shared: texts.prints.shared_with(&other_texts.prints),
-            missing: table
-                .labels
-                .iter()
-                .filter(|label| !other.labels.contains(label))
-                .cloned()
-                .collect(),
-        });
+        let other = look(other, job)?;
+        survey.against.push(against(&table.labels, &texts, other));
     }
     survey.findings = findings::findings(&survey);
     Ok(survey)
+}
+
+/// What the table `other` has in common with the one that `texts` are of.
+fn against(labels: &[String], texts: &Texts, (other, others): (Scan, Texts)) -> AgainstSurvey {
+    let missing = labels.iter().filter(|label| !other.labels.contains(label));
+    AgainstSurvey {
+        shared: texts.prints.shared_with(&others.prints),
+        missing: missing.cloned().collect(),
+        source: other.source,
+        rows: other.rows,
+    }
 }
 
 impl Survey {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AgainstSurvey, LabelSurvey, Lengths, Survey};
+use super::{AgainstSurvey, LabelSurvey, Lengths, Marks, Survey};
 
 /// Yes cells among the held-out rows below which a label's threshold is not its own.
 const FEWEST_HELD_OUT: f64 = 10.0;
@@ -60,71 +60,63 @@ pub(super) fn findings(survey: &Survey) -> Vec<Finding> {
 }
 
 fn labels(survey: &Survey) -> Vec<Finding> {
-    let mut findings = Vec::new();
     if survey.labels.is_empty() {
         let message = "no column holds yes/no words: a table to predict on, not to train on";
         return vec![finding(false, message.into(), "")];
     }
-    if survey.rows < FEWEST_ROWS {
-        let message = format!(
-            "{} rows are few: figures on held-out rows will be mostly noise",
-            survey.rows
-        );
-        findings.push(finding(
-            false,
-            message,
-            "answer more rows, or use `train --folds 5`, which holds out each row once",
-        ));
-    }
-    for (never, has) in [("yes", yes as Count), ("no", no as Count)] {
-        let none: Vec<&str> = named(&survey.labels, |label| has(label) == 0);
-        if !none.is_empty() {
-            let message = format!(
-                "never {never}: {}; nothing can be learned about {}",
-                list(&none),
-                them(&none)
-            );
-            findings.push(finding(
-                true,
-                message,
-                "leave it out with `--ignore`, or find rows of the other answer",
-            ));
-        }
-    }
-    let few = named(&survey.labels, |label| {
-        label.yes > 0 && label.held_out_yes < FEWEST_HELD_OUT
-    });
-    if !few.is_empty() {
-        let noise = survey
-            .labels
-            .iter()
-            .filter_map(|label| label.f1_noise)
-            .fold(0.0, f64::max);
-        let message = format!(
-            "fewer than {FEWEST_HELD_OUT} yes cells are to be expected among held-out rows for {}: F1 is known to ±{noise:.2} at worst",
-            list(&few)
-        );
-        findings.push(finding(
-            false,
-            message,
-            "find more rows of these labels, or use `train --folds 5`",
-        ));
-    }
-    let unknown = named(&survey.labels, |label| {
-        label.unknown as f64 > NOTED_UNKNOWN_CELLS * survey.rows as f64
-    });
-    if !unknown.is_empty() {
-        let message = format!(
-            "more than half of the cells are unknown for {}",
-            list(&unknown)
-        );
-        findings.push(finding(
-            false,
-            message,
-            "unknown cells cost nothing in training; where a blank means no, write `no`",
-        ));
-    }
-    findings
+    let all = [
+        few_rows(survey),
+        never(survey, "yes", |label| label.yes),
+        never(survey, "no", |label| label.no),
+        rare(survey),
+        mostly_unknown(survey),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn few_rows(survey: &Survey) -> Option<Finding> {
+    let rows = survey.rows;
+    let message = format!("{rows} rows are few: figures on held-out rows will be mostly noise");
+    let advice = "answer more rows, or use `train --folds 5`, which holds out each row once";
+    (rows < FEWEST_ROWS).then(|| finding(false, message, advice))
+}
+
+/// Labels of which no cell has an `answer`, which `count` counts.
+fn never(survey: &Survey, answer: &str, count: fn(&LabelSurvey) -> usize) -> Option<Finding> {
+    let none = named(&survey.labels, |label| count(label) == 0)?;
+    let them = if none.len() == 1 { "it" } else { "them" };
+    let message = format!(
+        "never {answer}: {}; nothing can be learned about {them}",
+        list(&none)
+    );
+    let advice = "leave it out with `--ignore`, or find rows of the other answer";
+    Some(finding(true, message, advice))
+}
+
+/// Labels whose F1 says little where rows are held out.
+fn rare(survey: &Survey) -> Option<Finding> {
+    let is_rare = |label: &LabelSurvey| label.yes > 0 && label.held_out_yes < FEWEST_HELD_OUT;
+    let rare = named(&survey.labels, is_rare)?;
+    let noises = survey.labels.iter().filter_map(|label| label.f1_noise);
+    let noise = noises.fold(0.0, f64::max);
+    let message = format!(
+        "fewer than {FEWEST_HELD_OUT} yes cells are to be expected among held-out rows for {}: \
+         F1 is known to ±{noise:.2} at worst",
+        list(&rare)
+    );
+    let advice = "find more rows of these labels, or use `train --folds 5`";
+    Some(finding(false, message, advice))
+}
+
+fn mostly_unknown(survey: &Survey) -> Option<Finding> {
+    let most = NOTED_UNKNOWN_CELLS * survey.rows as f64;
+    let unknown = named(&survey.labels, |label| label.unknown as f64 > most)?;
+    let message = format!(
+        "more than half of the cells are unknown for {}",
+        list(&unknown)
+    );
+    let advice = "unknown cells cost nothing in training; where a blank means no, write `no`";
+    Some(finding(false, message, advice))
 }
 
 /// Labels that seem to belong together.
@@ -153,69 +145,70 @@ fn together(survey: &Survey) -> Vec<Finding> {
 }
 
 fn texts(survey: &Survey) -> Vec<Finding> {
-    let marks = &survey.marks;
-    let rows = survey.rows.max(1) as f64;
-    let kinds = [
-        (
-            marks.empty,
+    let Marks {
+        empty,
+        mojibake,
+        replaced,
+        control,
+        html,
+    } = survey.marks;
+    let wrong_encoding = "export the table again as UTF-8";
+    let mark = |count: usize, spoiling: f64, what: &str, why: &str, advice: &str| {
+        let rows = if count == 1 { "row" } else { "rows" };
+        let share = count as f64 / survey.rows.max(1) as f64;
+        let message = format!("{what} in {count} {rows}{why}");
+        (count > 0).then(|| finding(share >= spoiling, message, advice))
+    };
+    let all = [
+        mark(
+            empty,
             SPOILING_EMPTY,
             "no text",
             "",
             "empty texts teach nothing but the base rates: leave these rows out",
         ),
-        (
-            marks.mojibake,
+        mark(
+            mojibake,
             SPOILING_CHARACTERS,
             "`Ã©` for `é` or the like",
             ": the file was written or read in a wrong encoding",
-            "export the table again as UTF-8",
+            wrong_encoding,
         ),
-        (
-            marks.replaced,
+        mark(
+            replaced,
             SPOILING_CHARACTERS,
             "U+FFFD",
             ": it stands where a character was lost",
-            "export the table again as UTF-8",
+            wrong_encoding,
         ),
-        (
-            marks.control,
+        mark(
+            control,
             SPOILING_CHARACTERS,
             "control characters",
             "",
             "see what wrote them: a wrong encoding, or a broken export",
         ),
-        (
-            marks.html,
+        mark(
+            html,
             f64::INFINITY,
             "tags or entities of web pages, such as `<br>` or `&amp;`",
             "",
             "the encoder reads them as words: clean them, also in what is predicted later",
         ),
+        languages(survey),
     ];
-    let found = kinds.into_iter().filter(|(count, ..)| *count > 0);
-    let mut findings: Vec<Finding> = found
-        .map(|(count, spoiling, what, why, advice)| {
-            let rows_of = if count == 1 { "row" } else { "rows" };
-            let message = format!("{what} in {count} {rows_of}{why}");
-            finding(count as f64 / rows >= spoiling, message, advice)
-        })
-        .collect();
-    let large = survey
-        .languages
-        .iter()
-        .filter(|language| language.share >= NOTED_LANGUAGE);
+    all.into_iter().flatten().collect()
+}
+
+fn languages(survey: &Survey) -> Option<Finding> {
+    let languages = survey.languages.iter();
+    let large = languages.filter(|language| language.share >= NOTED_LANGUAGE);
     let large: Vec<String> = large
         .map(|language| format!("{} {}", language.language, percent(language.share)))
         .collect();
-    if large.len() > 1 {
-        let message = format!("texts are in several languages: {}", large.join(", "));
-        findings.push(finding(
-            false,
-            message,
-            "take an encoder that was trained on all of them",
-        ));
-    }
-    findings
+    let message = format!("texts are in several languages: {}", large.join(", "));
+    let advice = "take an encoder that was trained on all of them";
+    (large.len() > 1).then(|| finding(false, message, advice))
 }
 
 fn repeats(survey: &Survey) -> Vec<Finding> {
@@ -338,19 +331,11 @@ fn lengths(lengths: &Lengths) -> Vec<Finding> {
     findings
 }
 
-type Count = fn(&LabelSurvey) -> usize;
-
-fn yes(label: &LabelSurvey) -> usize {
-    label.yes
-}
-
-fn no(label: &LabelSurvey) -> usize {
-    label.no
-}
-
-fn named(labels: &[LabelSurvey], is_meant: impl Fn(&LabelSurvey) -> bool) -> Vec<&str> {
+/// Names of the labels that are meant; `None` where none is.
+fn named(labels: &[LabelSurvey], is_meant: impl Fn(&LabelSurvey) -> bool) -> Option<Vec<&str>> {
     let meant = labels.iter().filter(|label| is_meant(label));
-    meant.map(|label| label.label.as_str()).collect()
+    let names: Vec<&str> = meant.map(|label| label.label.as_str()).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 fn list(names: &[&str]) -> String {
@@ -363,10 +348,6 @@ fn list(names: &[&str]) -> String {
         quoted.push(format!("{} more", names.len() - LISTED));
     }
     quoted.join(", ")
-}
-
-fn them(names: &[&str]) -> &'static str {
-    if names.len() == 1 { "it" } else { "them" }
 }
 
 fn have(rows: usize) -> String {

@@ -106,6 +106,9 @@ fn load(
     if columns.text_pair.is_some() {
         classifier.read_pairs();
     }
+    for note in classifier.assumptions() {
+        say(format_args!("note: {note}"));
+    }
     if let Some(note) = precision_note(classifier.precision(), isa) {
         say(format_args!("note: {note}"));
     }

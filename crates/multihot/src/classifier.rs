@@ -43,6 +43,7 @@ pub struct Classifier {
     decisions: Decisions,
     distortion: Distortion,
     notes: Vec<String>,
+    assumptions: Vec<String>,
 }
 
 /// How a model is loaded; the default suits a folder that names its family.
@@ -103,7 +104,7 @@ impl Classifier {
         }
         let mut notes = folder.notes();
         notes.extend(tokenizer.notes().iter().cloned());
-        notes.extend(answers.notes);
+        notes.extend(answers.notes.iter().cloned());
         notes.extend(precision_note(purpose.precision, isa));
         Ok(Self {
             encoder,
@@ -120,6 +121,7 @@ impl Classifier {
             reading: answers.reading,
             distortion: answers.distortion,
             notes,
+            assumptions: answers.notes,
         })
     }
 
@@ -218,6 +220,12 @@ impl Classifier {
         &self.notes
     }
 
+    /// Those of the [notes](Classifier::notes) that the meaning of its answers hangs on: what was
+    /// read out of a folder that another program wrote.
+    pub fn assumptions(&self) -> &[String] {
+        &self.assumptions
+    }
+
     /// Scores `texts`. A text's scores are the same bits alone and among others.
     ///
     /// # Errors
@@ -293,7 +301,8 @@ impl Classifier {
         Ok((evaluation, scores.scoring))
     }
 
-    /// Compares the answers that go with the network's `logits` with `cells` of the same shape.
+    /// Compares the answers that go with the network's `logits` with `cells` of the same shape, as
+    /// [`Classifier::settled_cells`] has them.
     pub fn evaluate_logits(
         &self,
         logits: &Logits,
@@ -344,7 +353,8 @@ impl Classifier {
         self.tune_logits(&scores.logits, &cells, options)
     }
 
-    /// [`Classifier::tune`] on the network's `logits` and `cells` of the same shape.
+    /// [`Classifier::tune`] on the network's `logits` and `cells` of the same shape, as
+    /// [`Classifier::settled_cells`] has them.
     ///
     /// # Errors
     ///

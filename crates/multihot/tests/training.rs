@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use multihot::{
-    BatchSize, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, LoadOptions, Loss,
-    Observer, Pooling, PredictOptions, ReadOptions, Silent, Source, StepReport, Table, TrainJob,
-    TrainOptions, TrainPlan, TrainPrecision, TrainSummary, WindowOptions, WindowPooling, Written,
+    BatchSize, Cell, Classifier, Cpu, EpochReport, Error, Format, Freeze, Isa, LoadOptions, Loss,
+    Observer, Pooling, PredictOptions, ReadOptions, Relations, Silent, Source, StepReport, Table,
+    TrainJob, TrainOptions, TrainPlan, TrainPrecision, TrainSummary, WindowOptions, WindowPooling,
+    Written,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -468,6 +469,37 @@ fn a_text_in_windows_has_the_same_bits_alone_among_others_and_at_any_thread_coun
     }
     let empty = &together.windows[texts.len() - 1];
     assert_eq!((empty.count, empty.deciding[0].characters), (1, [0, 0]));
+}
+
+#[test]
+fn a_resumed_training_keeps_its_exclusive_groups() {
+    let mut bench = Bench::new();
+    // Sports and business are never yes together, and sometimes neither is.
+    for row in &mut bench.table.rows {
+        if row.cells[1] == Cell::Yes {
+            row.cells[2] = Cell::Unknown;
+        }
+    }
+    let grouped = TrainOptions {
+        relations: Relations {
+            exclusive: vec!["topic?=sports,business".parse().unwrap()],
+            implies: Vec::new(),
+        },
+        ..options(2)
+    };
+    let mut scribe = Scribe {
+        stop_after: Some(11),
+        ..Scribe::default()
+    };
+    bench.train("model", &grouped, false, &mut scribe).unwrap();
+    let error = bench
+        .train("model", &options(2), true, &mut Silent)
+        .unwrap_err();
+    let message = "the checkpoint was made with another `--exclusive` or `--implies`";
+    assert!(error.to_string().ends_with(message), "{error}");
+    bench.train("model", &grouped, true, &mut Silent).unwrap();
+    let questions = bench.classifier("model", 1).questions().clone();
+    assert_eq!(questions.relations(), grouped.relations);
 }
 
 #[test]

@@ -294,7 +294,8 @@ fn one_exclusive_group_and_nothing_else_is_single_label_classification() {
         assert_eq!(theirs["probabilities"], ours["raw_probabilities"]);
         assert_eq!(topics(theirs).len(), 1);
     }
-    place.run(&["tune", "model", "t.csv"]).succeeds();
+    let tuned = place.run(&["tune", "model", "t.csv"]).succeeds();
+    tuned.says(&["note: its labels exclude each other (`problem_type` is `single_label_"]);
     assert_eq!(config(&place.path("model"))["multihot"]["version"], 3);
     assert_eq!(topics(&predicted(&place, &[])[0]).len(), 1);
 

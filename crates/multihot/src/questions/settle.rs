@@ -26,7 +26,7 @@ impl fmt::Display for Place {
 
 /// A row that says what an exclusive group rules out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{source_name}:{place}: {}", what(group, yes, no))]
+#[error("{source_name}:{place}: {}", what(group, labels, *are_yes))]
 pub struct UnsettledError {
     /// The table.
     pub source_name: String,
@@ -34,29 +34,21 @@ pub struct UnsettledError {
     pub place: Place,
     /// The group, of which one label holds, or at most one.
     pub group: String,
-    /// The labels that are yes, where that is more than one.
-    pub yes: Vec<String>,
-    /// The labels that are no, where that is all, and one has to be yes.
-    pub no: Vec<String>,
-    /// Further rows of that kind.
+    /// The labels that are yes; or all of the group, where none is and one has to be.
+    pub labels: Vec<String>,
+    /// Whether they are yes.
+    pub are_yes: bool,
+    /// Further rows that break a group.
     pub more: usize,
 }
 
-fn what(group: &str, yes: &[String], no: &[String]) -> String {
-    let list = |labels: &[String]| {
-        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
-        labels.join(" and ")
-    };
-    if yes.is_empty() {
-        format!(
-            "none of {} is yes; of the exclusive group `{group}` exactly one is",
-            list(no)
-        )
+fn what(group: &str, labels: &[String], are_yes: bool) -> String {
+    let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+    let labels = labels.join(" and ");
+    if are_yes {
+        format!("{labels} are yes; they exclude each other (group `{group}`)")
     } else {
-        format!(
-            "{} are yes; they exclude each other (group `{group}`)",
-            list(yes)
-        )
+        format!("none of {labels} is yes; of the exclusive group `{group}` exactly one is")
     }
 }
 
@@ -68,14 +60,14 @@ impl UnsettledError {
             1 => "1 more row is like that; ".into(),
             more => format!("{more} more rows are like that; "),
         };
-        Some(if self.yes.is_empty() {
+        Some(if self.are_yes {
+            format!("{more}correct these cells, or leave the labels out of the group")
+        } else {
             format!(
                 "{more}where none may hold, write `--exclusive '{}?=…'`; a cell that nobody \
                  answered stays blank",
                 self.group
             )
-        } else {
-            format!("{more}correct these cells, or leave the labels out of the group")
         })
     }
 }
@@ -177,16 +169,13 @@ impl Questions {
             members.map(|&label| self.labels[label].clone()).collect()
         };
         let yes = that_are(Cell::Yes);
+        let are_yes = !yes.is_empty();
         UnsettledError {
             source_name: source_name.to_owned(),
             place,
             group: group.name.clone(),
-            no: if yes.is_empty() {
-                that_are(Cell::No)
-            } else {
-                Vec::new()
-            },
-            yes,
+            labels: if are_yes { yes } else { that_are(Cell::No) },
+            are_yes,
             more: 0,
         }
     }

@@ -381,11 +381,11 @@
     root.append(path(points(precision), sx, sy, STYLE.precision), path(points(recall), sx, sy, STYLE.recall),
       path(points(f1), sx, sy, STYLE.f1));
     const kept = curve.thresholds[curve.stored];
-    const stored = svg("line", { class: "stored", x1: sx(kept), x2: sx(kept), y1: sy(0), y2: sy(1) });
+    const keptLine = svg("line", { class: "stored", x1: sx(kept), x2: sx(kept), y1: sy(0), y2: sy(1) });
     handle = { line: svg("line", { class: "handle", y1: sy(0), y2: sy(1) }),
       grip: svg("circle", { class: "grip", cy: sy(0), r: 7 }), sx };
     if (!isExclusive(selected)) {
-      root.append(stored, handle.line, handle.grip);
+      root.append(keptLine, handle.line, handle.grip);
       root.classList.add("drag");
       drag(root, drawn, axis.to);
     }
@@ -615,7 +615,9 @@
   /** The objective that most labels have. */
   function usual() {
     const votes = new Map();
-    for (const { objective } of labels.filter((_, label) => !isExclusive(label))) votes.set(objective, (votes.get(objective) || 0) + 1);
+    labels.forEach(({ objective }, label) => {
+      if (!isExclusive(label)) votes.set(objective, (votes.get(objective) || 0) + 1);
+    });
     const [first] = [...votes].sort((a, b) => b[1] - a[1]);
     return first ? first[0] : "f1";
   }

@@ -416,3 +416,41 @@ fn all_cores_give_all_results_in_order() {
         );
     }
 }
+
+#[test]
+fn a_label_of_a_group_is_shown_as_it_is_decided() {
+    use crate::questions::tests::questions;
+
+    let drawn = Made::drawn(&["a", "b", "free"], 300, None);
+    let questions = questions("a,b,free", &["topic?=a,b"], &[]);
+    // Of two yes the second goes, as they exclude each other.
+    let mut cells = drawn.cells;
+    for row in cells.chunks_mut(3) {
+        if row[0] == Yes {
+            row[1] = No;
+        }
+    }
+    let logits = Logits::new(drawn.log_odds.values().to_vec(), 3);
+    let made = Made::of(questions, logits, cells, Some(TuneOptions::default()));
+    let (_, data) = made.page();
+    for label in 0..3 {
+        let counts = made.evaluation.labels[label].confusion_matrix;
+        let shown = &data["labels"][label];
+        assert_eq!(shown["decided"], json!([counts.tp, counts.fp]));
+        assert_eq!(shown["f1"], json!(counts.f1()));
+        let is_free = label == 2;
+        assert_eq!(shown["threshold"].is_null(), !is_free);
+        assert_eq!(
+            shown["group"],
+            if is_free { Value::Null } else { json!("topic") }
+        );
+    }
+    assert_eq!(data["labels"][0]["objective"], "likeliest");
+    // The group has a temperature; of the options only the other label's tell.
+    assert_eq!(data["tune_arguments"], json!(["model", "table.csv"]));
+    let sentences = data["summary"].to_string();
+    assert!(
+        sentences.contains("In an exclusive group the likeliest label is the answer."),
+        "{sentences}"
+    );
+}

@@ -374,6 +374,7 @@ impl Column {
     ) {
         let example = || BadCell {
             line,
+            file: None,
             found: shown(&text()),
         };
         // Objects without the key left it unknown.

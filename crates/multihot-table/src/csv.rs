@@ -10,10 +10,59 @@ use std::io::{self, Read};
 
 use csv::{ByteRecord, StringRecord};
 
-use crate::error::TableError;
+use crate::delimiter::delimiter_of;
+use crate::error::{TableError, stopped};
+use crate::format::Delimiter;
+use crate::notes::Notes;
 use crate::source::RECORD_LIMIT;
 
 const BUFFER_BYTES: usize = 1 << 16;
+
+/// A CSV before its records: what stands between its cells, and its bytes from the start.
+pub(crate) struct Cells {
+    pub(crate) delimiter: Delimiter,
+    pub(crate) bytes: Box<dyn Read + Send>,
+}
+
+impl Cells {
+    /// Looks at the start of `bytes` for the delimiter where it is not `given`.
+    pub(crate) fn new(
+        mut bytes: Box<dyn Read + Send>,
+        given: Option<Delimiter>,
+        text_column: &str,
+        notes: &Notes,
+    ) -> Self {
+        if let Some(delimiter) = given {
+            return Cells { delimiter, bytes };
+        }
+        let mut sample = Vec::new();
+        // What is wrong with the first bytes has to be said with its line, by who cuts records.
+        let failure = (&mut bytes)
+            .take(BUFFER_BYTES as u64)
+            .read_to_end(&mut sample)
+            .err();
+        let is_all = sample.len() < BUFFER_BYTES;
+        let delimiter = delimiter_of(&sample, is_all, text_column);
+        if delimiter != Delimiter::COMMA {
+            notes.add(format!("cells are separated by `{delimiter}`"));
+        }
+        let rest: Box<dyn Read + Send> = match failure {
+            Some(error) => Box::new(Failing(Some(error))),
+            None => bytes,
+        };
+        let bytes = Box::new(io::Cursor::new(sample).chain(rest));
+        Cells { delimiter, bytes }
+    }
+}
+
+/// Gives the error that came up before.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
 
 /// The records below the header.
 pub(crate) struct CsvRecords {
@@ -24,23 +73,18 @@ pub(crate) struct CsvRecords {
 
 impl CsvRecords {
     /// Reads the header.
-    pub(crate) fn new(
-        source_name: String,
-        bytes: Box<dyn Read + Send>,
-    ) -> Result<Self, TableError> {
-        Self::with_limit(source_name, bytes, RECORD_LIMIT)
+    pub(crate) fn new(source_name: String, cells: Cells) -> Result<Self, TableError> {
+        Self::with_limit(source_name, cells, RECORD_LIMIT)
     }
 
-    fn with_limit(
-        source_name: String,
-        bytes: Box<dyn Read + Send>,
-        limit: usize,
-    ) -> Result<Self, TableError> {
+    fn with_limit(source_name: String, cells: Cells, limit: usize) -> Result<Self, TableError> {
+        let Cells { delimiter, bytes } = cells;
         let reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter.0)
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(BUFFER_BYTES)
-            .from_reader(Watch::new(bytes, limit));
+            .from_reader(Watch::new(bytes, delimiter, limit));
         let mut records = CsvRecords {
             source_name,
             reader,
@@ -52,7 +96,7 @@ impl CsvRecords {
             });
         };
         records.header = header.iter().map(str::to_owned).collect();
-        records.refuse_equal_names(line)?;
+        refuse_equal_names(&records.source_name, line, &records.header)?;
         Ok(records)
     }
 
@@ -112,19 +156,8 @@ impl CsvRecords {
                 line,
                 limit: watch.limit,
             },
-            csv::ErrorKind::Io(error) => TableError::Read {
-                source_name,
-                line,
-                error,
-            },
-            kind => {
-                let error = io::Error::other(format!("{kind:?}"));
-                TableError::Read {
-                    source_name,
-                    line,
-                    error,
-                }
-            }
+            csv::ErrorKind::Io(error) => stopped(&source_name, watch.line, error),
+            kind => stopped(&source_name, line, io::Error::other(format!("{kind:?}"))),
         }
     }
 
@@ -132,26 +165,28 @@ impl CsvRecords {
     fn not_utf8(&self, line: u64, record: &ByteRecord, field: usize, valid: usize) -> TableError {
         let before = record.iter().take(field).chain([&record[field][..valid]]);
         let line_ends = before.flatten().filter(|&&byte| byte == b'\n').count() as u64;
-        let utf16 = line == 1 && field == 0 && matches!(record[0].first(), Some(0xFE | 0xFF));
         TableError::NotUtf8 {
             source_name: self.source_name.clone(),
             line: line + line_ends,
-            utf16,
         }
     }
+}
 
-    /// Blank names are allowed twice: spreadsheets leave them behind, and no option names them.
-    fn refuse_equal_names(&self, line: u64) -> Result<(), TableError> {
-        let mut names: Vec<&String> = self.header.iter().filter(|name| !name.is_empty()).collect();
-        names.sort();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            None => Ok(()),
-            Some(pair) => Err(TableError::NamedTwice {
-                source_name: self.source_name.clone(),
-                line,
-                column: pair[0].clone(),
-            }),
-        }
+/// Blank names are allowed twice: spreadsheets leave them behind, and no option names them.
+pub(crate) fn refuse_equal_names(
+    source_name: &str,
+    line: u64,
+    header: &[String],
+) -> Result<(), TableError> {
+    let mut names: Vec<&String> = header.iter().filter(|name| !name.is_empty()).collect();
+    names.sort();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err(TableError::NamedTwice {
+            source_name: source_name.to_owned(),
+            line,
+            column: pair[0].clone(),
+        }),
     }
 }
 
@@ -168,13 +203,13 @@ pub(crate) enum Place {
 
 impl Place {
     /// Where the byte after this one stands.
-    pub(crate) fn after(self, byte: u8) -> Self {
+    pub(crate) fn after(self, byte: u8, delimiter: Delimiter) -> Self {
         match (self, byte) {
             (Place::Quoted, b'"') => Place::AfterQuote,
             (Place::Quoted, _) => Place::Quoted,
             (Place::RecordStart | Place::CellStart | Place::AfterQuote, b'"') => Place::Quoted,
             (_, b'\r' | b'\n') => Place::RecordStart,
-            (_, b',') => Place::CellStart,
+            (_, byte) if byte == delimiter.0 => Place::CellStart,
             _ => Place::Plain,
         }
     }
@@ -183,6 +218,7 @@ impl Place {
 /// Hands bytes on and notes where records start.
 struct Watch<R> {
     bytes: R,
+    delimiter: Delimiter,
     limit: usize,
     place: Place,
     line: u64,
@@ -195,9 +231,10 @@ struct Watch<R> {
 }
 
 impl<R: Read> Watch<R> {
-    fn new(bytes: R, limit: usize) -> Self {
+    fn new(bytes: R, delimiter: Delimiter, limit: usize) -> Self {
         Watch {
             bytes,
+            delimiter,
             limit,
             place: Place::RecordStart,
             line: 1,
@@ -217,7 +254,7 @@ impl<R: Read> Watch<R> {
             self.record_bytes = 0;
         }
         self.record_bytes += 1;
-        self.place = self.place.after(byte);
+        self.place = self.place.after(byte, self.delimiter);
         if line_end && !(byte == b'\n' && self.after_return) {
             self.line += 1;
         }
@@ -245,12 +282,20 @@ mod tests {
 
     use super::*;
 
-    fn records(bytes: &[u8]) -> Result<CsvRecords, TableError> {
-        CsvRecords::new("t.csv".into(), Box::new(io::Cursor::new(bytes.to_vec())))
+    fn cells(bytes: impl Read + Send + 'static, delimiter: u8) -> Cells {
+        Cells {
+            delimiter: Delimiter(delimiter),
+            bytes: Box::new(bytes),
+        }
     }
 
     fn all(bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, TableError> {
-        let mut records = records(bytes)?;
+        all_with(b',', bytes)
+    }
+
+    fn all_with(delimiter: u8, bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, TableError> {
+        let cells = cells(io::Cursor::new(bytes.to_vec()), delimiter);
+        let mut records = CsvRecords::new("t.csv".into(), cells)?;
         let mut rows = Vec::new();
         while let Some((line, record)) = records.next_record()? {
             rows.push((line, record.iter().map(str::to_owned).collect()));
@@ -275,12 +320,12 @@ mod tests {
             ("a quote inside a cell", "a,b\n5\",x\n3,4\n", &[2, 3]),
         ];
         for (name, table, expected) in cases {
-            let lines: Vec<u64> = all(table.as_bytes())
-                .unwrap()
-                .iter()
-                .map(|row| row.0)
-                .collect();
-            assert_eq!(lines, expected, "{name}");
+            for delimiter in [',', ';', '\t', '|'] {
+                let table = table.replace(',', &delimiter.to_string());
+                let rows = all_with(delimiter as u8, table.as_bytes()).unwrap();
+                let lines: Vec<u64> = rows.iter().map(|row| row.0).collect();
+                assert_eq!(lines, expected, "{name} {delimiter:?}");
+            }
         }
     }
 
@@ -339,7 +384,7 @@ mod tests {
     fn a_record_past_the_limit_is_refused_before_it_fills_the_memory() {
         let endless = io::Cursor::new(b"a,b\n1,2\n\"".to_vec()).chain(io::repeat(b'x'));
         let mut records =
-            CsvRecords::with_limit("t.csv".into(), Box::new(endless), 1 << 20).unwrap();
+            CsvRecords::with_limit("t.csv".into(), cells(endless, b','), 1 << 20).unwrap();
         assert_eq!(records.next_record().unwrap().unwrap().0, 2);
         let error = records.next_record().unwrap_err();
         assert_eq!(
@@ -370,26 +415,34 @@ mod tests {
         fn a_table_reads_back_as_it_was_written(
             rows in prop::collection::vec(prop::collection::vec(cell(), 3), 0..12),
             crlf: bool,
+            delimiter in prop::sample::select(b",;\t| ".to_vec()),
         ) {
             let terminator =
                 if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
-            let mut writer = csv::WriterBuilder::new().terminator(terminator).from_writer(vec![]);
+            let mut writer = csv::WriterBuilder::new()
+                .delimiter(delimiter)
+                .terminator(terminator)
+                .from_writer(vec![]);
             writer.write_record(["text", "b", "c"]).unwrap();
             for row in &rows {
                 writer.write_record(row).unwrap();
             }
-            let read = all(&writer.into_inner().unwrap()).unwrap();
+            let read = all_with(delimiter, &writer.into_inner().unwrap()).unwrap();
             let cells: Vec<Vec<String>> = read.into_iter().map(|row| row.1).collect();
             prop_assert_eq!(cells, rows);
         }
 
         #[test]
         fn the_watch_sees_the_records_that_the_parser_sees(
-            bytes in prop::collection::vec(prop::sample::select(b"a,\"\n\r".to_vec()), 0..60),
+            bytes in prop::collection::vec(prop::sample::select(b"a,;\"\n\r".to_vec()), 0..60),
+            delimiter in prop::sample::select(b",;".to_vec()),
         ) {
-            let reader = Watch::new(io::Cursor::new(bytes), 1 << 20);
-            let mut reader =
-                csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
+            let reader = Watch::new(io::Cursor::new(bytes), Delimiter(delimiter), 1 << 20);
+            let mut reader = csv::ReaderBuilder::new()
+                .delimiter(delimiter)
+                .has_headers(false)
+                .flexible(true)
+                .from_reader(reader);
             let parsed = reader.byte_records().count();
             prop_assert_eq!(reader.get_ref().record_lines.len(), parsed);
         }

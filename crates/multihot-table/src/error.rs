@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::cells::WORDS;
+use crate::encoding::Malformed;
+use crate::format::{ENDINGS, FORMATS};
 use crate::labels::LabelFormat;
 use crate::names::{list, nearest, shown};
 
@@ -12,6 +14,8 @@ use crate::names::{list, nearest, shown};
 pub struct BadCell {
     /// The line of the file its record starts on.
     pub line: u64,
+    /// The file, where the table is several.
+    pub file: Option<String>,
     /// What it holds.
     pub found: String,
 }
@@ -38,8 +42,84 @@ pub enum TableError {
     },
 
     /// A file whose ending names no format.
-    #[error("`{}` ends in none of .csv, .jsonl, .ndjson, which are the tables that are read", path.display())]
+    #[error("`{}` ends in none of {ENDINGS}, which are the tables that are read", path.display())]
     UnknownEnding { path: PathBuf },
+
+    /// A file that is recognised, and is no table that is read.
+    #[error("{source_name} is {found}")]
+    NotATable {
+        source_name: String,
+        found: &'static str,
+        advice: &'static str,
+    },
+
+    /// A pattern that no name of a file matches.
+    #[error("no file matches `{pattern}`")]
+    NoMatch { pattern: String },
+
+    /// A pattern that cannot be read.
+    #[error("`{pattern}` is no pattern of file names: {problem}")]
+    BadPattern { pattern: String, problem: String },
+
+    /// Standard input as one of several tables.
+    #[error("standard input cannot be read together with other tables")]
+    StdinAmongOthers,
+
+    /// Two files of one table with other columns.
+    #[error("{source_name}: no column {}, which {other} has", list(missing))]
+    OtherColumns {
+        source_name: String,
+        other: String,
+        missing: Vec<String>,
+    },
+
+    /// Two files of one table, one with cells and one with objects.
+    #[error("{source_name} holds {found}, {other} {expected}: they are no one table")]
+    OtherKind {
+        source_name: String,
+        other: String,
+        found: &'static str,
+        expected: &'static str,
+    },
+
+    /// A table that would have to be held in memory, and is too large.
+    #[error("{source_name} is larger than {} MB, the most that is held of a table that is not read in order", limit >> 20)]
+    TooLargeToHold { source_name: String, limit: usize },
+
+    /// A file that cannot be what it should be, or is damaged.
+    #[error("{source_name}: {problem}")]
+    Damaged {
+        source_name: String,
+        problem: String,
+    },
+
+    /// A row that cannot be read where rows have no lines.
+    #[error("{source_name}: row {row}: {problem}")]
+    BadRow {
+        source_name: String,
+        row: u64,
+        problem: String,
+    },
+
+    /// JSON that is no table.
+    #[error("{source_name}:{line}: {problem}")]
+    BadJson {
+        source_name: String,
+        line: u64,
+        problem: String,
+    },
+
+    /// A sheet that a workbook does not have.
+    #[error(
+        "{source_name}: no sheet `{}`; there are {}",
+        shown(sheet),
+        list(sheets)
+    )]
+    NoSheet {
+        source_name: String,
+        sheet: String,
+        sheets: Vec<String>,
+    },
 
     /// No byte that says anything.
     #[error("{source_name} is empty")]
@@ -51,10 +131,14 @@ pub enum TableError {
 
     /// Bytes that are not UTF-8.
     #[error("{source_name}:{line}: the text is not valid UTF-8")]
-    NotUtf8 {
+    NotUtf8 { source_name: String, line: u64 },
+
+    /// Bytes that are no characters in an encoding that was given or found.
+    #[error("{source_name}:{line}: the bytes there are no {encoding}")]
+    BadEncoding {
         source_name: String,
         line: u64,
-        utf16: bool,
+        encoding: &'static str,
     },
 
     /// A record larger than any text.
@@ -343,16 +427,54 @@ pub enum TableError {
 }
 
 impl TableError {
+    /// The source and the line that it is about, where it is found out after the row was read.
+    pub(crate) fn place_mut(&mut self) -> Option<(&mut String, &mut u64)> {
+        match self {
+            Self::BadLabel {
+                source_name, line, ..
+            }
+            | Self::BadList {
+                source_name, line, ..
+            }
+            | Self::BadRecord {
+                source_name, line, ..
+            }
+            | Self::SoftTargets {
+                source_name, line, ..
+            }
+            | Self::UnknownLabel {
+                source_name, line, ..
+            } => Some((source_name, line)),
+            _ => None,
+        }
+    }
+
+    /// The cells that it shows.
+    pub(crate) fn cells_mut(&mut self) -> &mut [BadCell] {
+        match self {
+            Self::NearlyALabel { bad, .. } => bad,
+            _ => &mut [],
+        }
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownEnding { .. } => Some(
-                "to read it anyway, say how it is written: `--input-format csv`, `jsonl` or `lines`".into(),
+                format!("to read it anyway, say how it is written, such as `--input-format csv`; there are {FORMATS}"),
             ),
-            Self::NotUtf8 { utf16: true, .. } => {
-                Some("the file looks like UTF-16; save it as UTF-8".into())
+            Self::NotATable { advice, .. } => Some((*advice).into()),
+            Self::NoMatch { .. } => Some("`*` stands for any part of a name, `**` for any folders".into()),
+            Self::OtherColumns { .. } => Some("files that are one table have the same columns, in any order".into()),
+            Self::NotUtf8 { .. } => Some(
+                "save the table as UTF-8, or say how it is encoded, such as `--encoding windows-1252`".into(),
+            ),
+            Self::BadEncoding { .. } => {
+                Some("name another encoding with `--encoding`, such as `utf-8` or `windows-1252`".into())
             }
-            Self::NotUtf8 { .. } => Some("save the table as UTF-8".into()),
+            Self::TooLargeToHold { .. } => Some("unpack it into a file, or write it as .csv or .jsonl".into()),
+            Self::NoSheet { sheet, sheets, .. } => nearest(sheet, sheets)
+                .map(|name| format!("did you mean `--sheet {}`?", shown(&name))),
             Self::TooLarge { .. } => Some("is a closing quote or a line end missing?".into()),
             Self::Uneven { .. } => Some(
                 "a cell with a comma, a quote or a line end stands in quotes, and a quote inside it is doubled".into(),
@@ -467,14 +589,33 @@ fn places_in_words(places: &[(String, LabelFormat)]) -> String {
     format!("{} or in {last}", parts.join(", "))
 }
 
+/// Reading that stopped at `line`, and why.
+pub(crate) fn stopped(source_name: &str, line: u64, error: io::Error) -> TableError {
+    let source_name = source_name.to_owned();
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(Malformed(encoding)) => TableError::BadEncoding {
+            source_name,
+            line,
+            encoding,
+        },
+        None => TableError::Read {
+            source_name,
+            line,
+            error,
+        },
+    }
+}
+
 fn no_text_hint(text: &str, columns: &[String]) -> String {
     if let [only] = columns
         && let Some(separator) = [';', '\t', '|'].into_iter().find(|c| only.contains(*c))
     {
-        return format!(
-            "the header looks separated by `{}`; tables are read with commas",
-            shown(&separator.to_string())
-        );
+        let separator = if separator == '\t' {
+            "tab".into()
+        } else {
+            format!("'{separator}'")
+        };
+        return format!("the header looks separated by something else: `--delimiter {separator}`");
     }
     let column = nearest(text, columns).unwrap_or_else(|| "COLUMN".into());
     format!(
@@ -506,7 +647,10 @@ fn holding(columns: &[(String, Option<BadCell>)]) -> String {
 fn cells(bad: &[BadCell], total: u64) -> String {
     let mut parts: Vec<String> = bad
         .iter()
-        .map(|cell| format!("`{}` at line {}", shown(&cell.found), cell.line))
+        .map(|cell| match &cell.file {
+            Some(file) => format!("`{}` at {file}:{}", shown(&cell.found), cell.line),
+            None => format!("`{}` at line {}", shown(&cell.found), cell.line),
+        })
         .collect();
     let more = total - bad.len() as u64;
     if more > 0 {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::TableError;
+use crate::error::{TableError, stopped};
 use crate::source::RECORD_LIMIT;
 
 const BUFFER_BYTES: usize = 1 << 16;
@@ -46,11 +46,7 @@ impl LineRecords {
         let mut bounded = (&mut self.reader).take(limit as u64 + 1);
         bounded
             .read_until(b'\n', &mut bytes)
-            .map_err(|error| TableError::Read {
-                source_name: source_name(),
-                line,
-                error,
-            })?;
+            .map_err(|error| stopped(&self.source_name, line, error))?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -65,13 +61,11 @@ impl LineRecords {
             bytes.pop();
             bytes.pop_if(|byte| *byte == b'\r');
         }
-        let utf16 = line == 1 && matches!(bytes.first(), Some(0xFE | 0xFF));
         String::from_utf8(bytes)
             .map(Some)
             .map_err(|_| TableError::NotUtf8 {
                 source_name: source_name(),
                 line,
-                utf16,
             })
     }
 
@@ -87,21 +81,29 @@ impl LineRecords {
 
     /// Reads `line`, the current one, as an object.
     pub(crate) fn object(&self, line: &str, may_be_text: bool) -> Result<Object, TableError> {
-        let object: Object =
-            serde_json::from_str(line).map_err(|error| TableError::NotAnObject {
-                source_name: self.source_name.clone(),
-                line: self.line,
-                problem: problem(&error),
-                may_be_text,
-            })?;
-        match object.repeated_key() {
-            None => Ok(object),
-            Some(key) => Err(TableError::NamedTwice {
-                source_name: self.source_name.clone(),
-                line: self.line,
-                column: key.to_owned(),
-            }),
-        }
+        let object = serde_json::from_str(line).map_err(|error| TableError::NotAnObject {
+            source_name: self.source_name.clone(),
+            line: self.line,
+            problem: problem(&error),
+            may_be_text,
+        })?;
+        unrepeated(&self.source_name, self.line, object)
+    }
+}
+
+/// `object`, where no key of it is there twice.
+pub(crate) fn unrepeated(
+    source_name: &str,
+    line: u64,
+    object: Object,
+) -> Result<Object, TableError> {
+    match object.repeated_key() {
+        None => Ok(object),
+        Some(key) => Err(TableError::NamedTwice {
+            source_name: source_name.to_owned(),
+            line,
+            column: key.to_owned(),
+        }),
     }
 }
 
@@ -122,6 +124,14 @@ pub(crate) fn problem(error: &serde_json::Error) -> String {
 pub(crate) struct Object(Vec<(String, Box<RawValue>)>);
 
 impl Object {
+    pub(crate) fn new(entries: Vec<(String, Box<RawValue>)>) -> Self {
+        Object(entries)
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<(String, Box<RawValue>)> {
+        self.0
+    }
+
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.0.iter().map(|(key, value)| (key.as_str(), &**value))
     }

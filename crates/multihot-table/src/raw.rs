@@ -1,52 +1,155 @@
-//! Records as their bytes stand, to be copied without a change.
+//! Records as they stand, to be copied.
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use crate::csv::Place;
+use crate::csv::{Cells, Place};
 use crate::error::TableError;
-use crate::source::{Layout, ReadOptions, Source};
+use crate::format::{Delimiter, Format};
+use crate::input::{Content, Input, Layout};
+use crate::json::one_line;
+use crate::jsonl::Object;
+use crate::notes::Notes;
+use crate::records::{Item, Records};
+use crate::source::{ReadOptions, Source};
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// The records of a table, one for each row that [`open`](crate::open) gives of it.
+/// The records of a table, one for each row that [`open`](crate::open) gives of it, in UTF-8.
 ///
-/// A record is its bytes as they stand, with the line end; where the last one has none, it gets
-/// that of the record before it. Nothing is checked here: [`read`](crate::read) the table first.
+/// A record of a CSV, of JSON lines and of lines is its text as it stands, with the line end; where
+/// the last one has none, it gets that of the record before it. Nothing is checked here:
+/// [`read`](crate::read) the table first.
+///
+/// What is not a file of text, one record behind the other, is written anew, in the format that
+/// [`Format::copied_as`] says: JSON and Parquet as JSON lines, a workbook as CSV, and of several
+/// files all in the order of columns that the first one has.
 pub struct RawRecords {
     source_name: String,
-    layout: Layout,
-    bytes: BufReader<Box<dyn Read + Send>>,
     header: Vec<u8>,
+    records: Copied,
+}
+
+enum Copied {
+    AsTheyStand(Box<Standing>),
+    Anew(Box<Records>, Delimiter),
+}
+
+/// Records that are copied as they stand.
+struct Standing {
+    layout: Layout,
+    delimiter: Delimiter,
+    bytes: BufReader<Box<dyn Read + Send>>,
     line_end: Vec<u8>,
 }
 
 /// Opens a table for copying its records.
 pub fn raw_records(source: &Source, options: &ReadOptions) -> Result<RawRecords, TableError> {
-    let mut records = RawRecords {
-        source_name: source.to_string(),
-        layout: source.layout(options.format)?,
-        bytes: BufReader::with_capacity(BUFFER_BYTES, source.bytes()?),
-        header: Vec::new(),
-        line_end: b"\n".to_vec(),
-    };
-    if records.layout == Layout::Csv {
-        records.header = records.next().transpose()?.unwrap_or_default();
+    let source_name = source.to_string();
+    let notes = Notes::default();
+    if let [only] = source.files()?.as_slice() {
+        let input = Input::open(only, options, &notes)?;
+        let is_standing = input.layout != Layout::Json;
+        if let (Content::Text(bytes), true) = (input.content, is_standing) {
+            let standing = Standing::new(bytes, input.layout, options, &notes);
+            return RawRecords::standing(source_name, standing);
+        }
     }
-    Ok(records)
+    let records = Records::open(source, options, &notes)?;
+    let delimiter = match records.format() {
+        Some(Format::Tsv) => Delimiter::TAB,
+        _ => Delimiter::COMMA,
+    };
+    let has_header = !records.format().is_some_and(Format::has_objects);
+    let header = records.columns().filter(|_| has_header);
+    Ok(RawRecords {
+        source_name,
+        header: header.map_or_else(Vec::new, |header| line_of_cells(header, delimiter)),
+        records: Copied::Anew(Box::new(records), delimiter),
+    })
 }
 
 impl RawRecords {
-    /// The record of a CSV's header; nothing in other formats.
+    fn standing(source_name: String, mut standing: Standing) -> Result<Self, TableError> {
+        let header = match standing.layout {
+            Layout::Csv(_) => standing.next().map_err(|error| TableError::Open {
+                source_name: source_name.clone(),
+                error,
+            })?,
+            _ => None,
+        };
+        Ok(RawRecords {
+            source_name,
+            header: header.unwrap_or_default(),
+            records: Copied::AsTheyStand(Box::new(standing)),
+        })
+    }
+
+    /// The record of the header; nothing in formats without one.
     pub fn header(&self) -> &[u8] {
         &self.header
     }
+}
 
-    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        match self.layout {
-            Layout::Csv => self.read_csv(),
-            Layout::Jsonl => self.read_line(|line| line.trim_ascii().is_empty()),
-            Layout::Lines | Layout::ObjectsAndLines => self.read_line(|_| false),
+/// Cells as a line of a CSV.
+fn line_of_cells<'a>(
+    cells: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
+    delimiter: Delimiter,
+) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(delimiter.0)
+        .from_writer(Vec::new());
+    writer
+        .write_record(cells.into_iter().map(AsRef::as_ref))
+        .expect("memory takes everything");
+    writer.into_inner().expect("memory takes everything")
+}
+
+/// An object as a line of JSON.
+fn line_of_object(object: &Object) -> Vec<u8> {
+    let mut line = String::from("{");
+    for (key, value) in object.entries() {
+        if line.len() > 1 {
+            line.push(',');
         }
+        line.push_str(&serde_json::to_string(key).expect("a string serializes"));
+        line.push(':');
+        line.push_str(&one_line(value.get()));
+    }
+    line.push_str("}\n");
+    line.into_bytes()
+}
+
+impl Standing {
+    fn new(
+        bytes: Box<dyn Read + Send>,
+        layout: Layout,
+        options: &ReadOptions,
+        notes: &Notes,
+    ) -> Self {
+        let cells = match layout {
+            Layout::Csv(delimiter) => {
+                Cells::new(bytes, delimiter, options.first_text_column(), notes)
+            }
+            _ => Cells {
+                delimiter: Delimiter::COMMA,
+                bytes,
+            },
+        };
+        Standing {
+            layout,
+            delimiter: cells.delimiter,
+            bytes: BufReader::with_capacity(BUFFER_BYTES, cells.bytes),
+            line_end: b"\n".to_vec(),
+        }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let record = match self.layout {
+            Layout::Csv(_) => self.read_csv()?,
+            Layout::Jsonl => self.read_line(|line| line.trim_ascii().is_empty())?,
+            _ => self.read_line(|_| false)?,
+        };
+        Ok(record.map(|record| self.with_line_end(record)))
     }
 
     fn read_line(&mut self, skip: impl Fn(&[u8]) -> bool) -> io::Result<Option<Vec<u8>>> {
@@ -64,13 +167,14 @@ impl RawRecords {
     fn read_csv(&mut self) -> io::Result<Option<Vec<u8>>> {
         self.skip_while(is_line_end)?;
         let (mut record, mut place) = (Vec::new(), Place::RecordStart);
+        let delimiter = self.delimiter;
         loop {
             let bytes = self.bytes.fill_buf()?;
             if bytes.is_empty() {
                 return Ok((!record.is_empty()).then_some(record));
             }
             let ends = bytes.iter().position(|&byte| {
-                place = place.after(byte);
+                place = place.after(byte, delimiter);
                 place == Place::RecordStart
             });
             let length = ends.map_or(bytes.len(), |end| end + 1);
@@ -121,12 +225,22 @@ impl Iterator for RawRecords {
     type Item = Result<Vec<u8>, TableError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.read() {
-            Ok(record) => record.map(|record| Ok(self.with_line_end(record))),
-            Err(error) => Some(Err(TableError::Open {
-                source_name: self.source_name.clone(),
-                error,
-            })),
+        match &mut self.records {
+            Copied::AsTheyStand(standing) => match standing.next() {
+                Ok(record) => record.map(Ok),
+                Err(error) => Some(Err(TableError::Open {
+                    source_name: self.source_name.clone(),
+                    error,
+                })),
+            },
+            Copied::Anew(records, delimiter) => {
+                let record = records.next_record().transpose()?;
+                Some(record.map(|(_, item)| match item {
+                    Item::Cells(record) => line_of_cells(&record, *delimiter),
+                    Item::Object(object) => line_of_object(&object),
+                    Item::Text(text) => (text + "\n").into_bytes(),
+                }))
+            }
         }
     }
 }
@@ -138,7 +252,6 @@ mod tests {
 
     use super::*;
     use crate::rows::open;
-    use crate::source::Format;
 
     fn records(table: &[u8], format: Format) -> (String, Vec<String>) {
         let options = ReadOptions {

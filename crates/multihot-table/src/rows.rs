@@ -9,26 +9,30 @@ use serde_json::value::RawValue;
 
 use crate::cells::text_of_json;
 use crate::columns::head;
-use crate::csv::CsvRecords;
 use crate::error::TableError;
-use crate::jsonl::{LineRecords, Object, problem};
+use crate::format::Format;
+use crate::jsonl::{Object, problem};
 use crate::labels::exports::Export;
 use crate::labels::fasttext;
-use crate::source::{Format, Layout, ReadOptions, Source};
+use crate::notes::Notes;
+use crate::records::{Item, Records};
+use crate::source::{ReadOptions, Source};
 
 /// Opens a table for reading row by row; the text column is required, labels are not.
 ///
 /// The first row is read here, so that a table without rows is an error now. The columns of
-/// JSON lines are those of all rows where the source is a file, which is read once for them;
+/// JSON are those of all rows where the source is a file, which is read once for them;
 /// where it is a stream they are those of its first row.
 pub fn open(source: &Source, options: &ReadOptions) -> Result<TextRows, TableError> {
     let mut rows = stream(source, options)?;
-    if rows.layout == Layout::Jsonl && source.can_be_read_again() {
-        rows.columns = keys_of_all_rows(source)?;
+    let is_known_beforehand = rows.records.columns().is_some();
+    let is_json = matches!(rows.records.format(), Some(Format::Jsonl | Format::Json));
+    if is_json && source.can_be_read_again() {
+        rows.columns = keys_of_all_rows(source, options)?;
     }
     // A stream of objects may name the id only in a later row.
     if let Some(id) = &options.id
-        && (rows.layout == Layout::Csv || source.can_be_read_again())
+        && (is_known_beforehand || source.can_be_read_again())
     {
         require_column(&rows.source_name, id, &rows.columns)?;
     }
@@ -38,16 +42,10 @@ pub fn open(source: &Source, options: &ReadOptions) -> Result<TextRows, TableErr
 /// [`open`] for a reader that meets every row itself before it needs the columns.
 pub(crate) fn stream(source: &Source, options: &ReadOptions) -> Result<TextRows, TableError> {
     refuse_two_roles(options)?;
-    let layout = source.layout(options.format)?;
-    let source_name = source.to_string();
-    let bytes = source.bytes()?;
-    let records = match layout {
-        Layout::Csv => Records::Csv(CsvRecords::new(source_name.clone(), bytes)?),
-        _ => Records::Lines(LineRecords::new(source_name.clone(), bytes), layout),
-    };
+    let notes = Notes::default();
+    let records = Records::open(source, options, &notes)?;
     let mut rows = TextRows {
-        source_name,
-        layout,
+        source_name: source.to_string(),
         format: Format::Csv,
         columns: Vec::new(),
         text_columns: options.text_columns(),
@@ -57,6 +55,7 @@ pub(crate) fn stream(source: &Source, options: &ReadOptions) -> Result<TextRows,
         id_column: options.id_column().to_owned(),
         cell_of: CellOf::default(),
         records,
+        notes,
         n_read: 0,
         first: None,
         ended: false,
@@ -133,11 +132,14 @@ pub(crate) fn require_column(
     })
 }
 
-fn keys_of_all_rows(source: &Source) -> Result<Vec<String>, TableError> {
-    let mut lines = LineRecords::new(source.to_string(), source.bytes()?);
+fn keys_of_all_rows(source: &Source, options: &ReadOptions) -> Result<Vec<String>, TableError> {
+    let mut records = Records::open(source, options, &Notes::default())?;
     let mut columns = Vec::new();
     let mut seen = HashSet::new();
-    while let Some(object) = lines.next_object()? {
+    while let Some((_, item)) = records.next_record()? {
+        let Item::Object(object) = item else {
+            continue;
+        };
         for (key, _) in object.entries() {
             if !seen.contains(key) {
                 seen.insert(key.to_owned());
@@ -154,8 +156,11 @@ const EXPORTED_TEXTS: [&str; 3] = ["data.text", "fields.text", "source"];
 /// A row: its text, and what is needed to write its columns unchanged.
 #[derive(Clone, Debug)]
 pub struct TextRow {
-    /// The line of the source that the row starts on, from 1.
+    /// The line of the source that the row starts on, from 1; in a workbook its row there, in
+    /// Parquet and in columns of JSON its number.
     pub line: u64,
+    /// The file that the row comes from, where the source is several.
+    pub file: Option<Arc<str>>,
     /// A string from CSV, any value as it stood from JSON, the row's number from 1 where there
     /// is none.
     pub id: Value,
@@ -208,7 +213,6 @@ impl Record {
 /// The rows of a table, from [`open`]. After an error there are no more.
 pub struct TextRows {
     source_name: String,
-    layout: Layout,
     format: Format,
     columns: Vec<String>,
     text_columns: Vec<String>,
@@ -219,6 +223,7 @@ pub struct TextRows {
     id_column: String,
     cell_of: CellOf,
     records: Records,
+    notes: Notes,
     n_read: u64,
     first: Option<TextRow>,
     ended: bool,
@@ -232,18 +237,20 @@ struct CellOf {
     id: Option<usize>,
 }
 
-enum Records {
-    Csv(CsvRecords),
-    Lines(LineRecords, Layout),
-}
-
 impl TextRows {
     /// What messages call the source.
     pub fn source(&self) -> &str {
         &self.source_name
     }
 
-    /// How the table is written. Where objects and texts may be mixed, the first row says.
+    /// What was found out about how the table is written, and should be said; the encoding may
+    /// show only in a later row, of which a copy of the notes will tell.
+    pub fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    /// How the table is written, of several files the first. Where objects and texts may be
+    /// mixed, the first row says.
     pub fn format(&self) -> Format {
         self.format
     }
@@ -274,28 +281,33 @@ impl TextRows {
 
     /// Finds the columns and reads the first row.
     fn start(&mut self) -> Result<(), TableError> {
-        if let Records::Csv(records) = &self.records {
-            self.columns = records.header().to_vec();
-            self.cell_of = self.cells_of_header()?;
+        let columns = self.records.columns().map(<[String]>::to_vec);
+        if let Some(columns) = &columns {
+            self.columns.clone_from(columns);
+            if self.records.has_cells() {
+                self.cell_of = self.cells_of_header()?;
+            }
         }
         self.first = self.read_row()?;
         let source_name = self.source_name.clone();
         let Some(first) = &self.first else {
-            return Err(match self.layout {
-                Layout::Csv => TableError::NoRows { source_name },
-                _ => TableError::Empty { source_name },
+            return Err(match columns {
+                Some(_) => TableError::NoRows { source_name },
+                None => TableError::Empty { source_name },
             });
         };
-        match &first.record.0 {
-            Fields::Csv(_) => {}
-            Fields::Object { object, .. } => {
-                self.format = Format::Jsonl;
-                self.columns = object.keys();
-            }
-            Fields::Text { column, .. } => {
-                self.format = Format::Lines;
-                self.columns = vec![column.to_string()];
-            }
+        let of_first = match &first.record.0 {
+            Fields::Csv(_) => Format::Csv,
+            Fields::Object { .. } => Format::Jsonl,
+            Fields::Text { .. } => Format::Lines,
+        };
+        self.format = self.records.format().unwrap_or(of_first);
+        if columns.is_none() {
+            self.columns = match &first.record.0 {
+                Fields::Object { object, .. } => object.keys(),
+                Fields::Text { column, .. } => vec![column.to_string()],
+                Fields::Csv(_) => unreachable!("cells have a header above them"),
+            };
         }
         Ok(())
     }
@@ -314,7 +326,7 @@ impl TextRows {
 
     fn no_text(&self, line: u64, text: &str, columns: Vec<String>) -> TableError {
         TableError::NoText {
-            source_name: self.source_name.clone(),
+            source_name: self.records.file_name().to_owned(),
             line,
             text: text.to_owned(),
             columns,
@@ -332,30 +344,15 @@ impl TextRows {
 
     fn read_row(&mut self) -> Result<Option<TextRow>, TableError> {
         self.n_read += 1;
-        match &mut self.records {
-            Records::Csv(records) => {
-                let record = records.next_record()?;
-                Ok(record.map(|(line, record)| self.row_of_csv(line, record)))
-            }
-            Records::Lines(lines, Layout::Jsonl) => {
-                let object = lines.next_object()?;
-                let line = lines.line();
-                object
-                    .map(|object| self.row_of_object(line, object))
-                    .transpose()
-            }
-            Records::Lines(lines, layout) => {
-                let Some(text) = lines.next_line()? else {
-                    return Ok(None);
-                };
-                let line = lines.line();
-                if *layout == Layout::ObjectsAndLines && text.starts_with('{') {
-                    let object = lines.object(&text, true)?;
-                    return self.row_of_object(line, object).map(Some);
-                }
-                self.row_of_text(line, text).map(Some)
-            }
+        let Some((line, item)) = self.records.next_record()? else {
+            return Ok(None);
+        };
+        match item {
+            Item::Cells(record) => Ok(self.row_of_csv(line, record)),
+            Item::Object(object) => self.row_of_object(line, object),
+            Item::Text(text) => self.row_of_text(line, text),
         }
+        .map(Some)
     }
 
     fn row_of_csv(&self, line: u64, record: StringRecord) -> TextRow {
@@ -368,6 +365,7 @@ impl TextRows {
         let pair = self.cell_of.pair.map(|pair| record[pair].to_owned());
         TextRow {
             line,
+            file: self.records.one_of_many(),
             id,
             text,
             pair,
@@ -392,6 +390,7 @@ impl TextRows {
         let id_column = self.id_column.as_str().into();
         Ok(TextRow {
             line,
+            file: self.records.one_of_many(),
             id,
             text,
             pair,
@@ -442,7 +441,7 @@ impl TextRows {
             Value::String(text) => Ok(Some(text)),
             Value::Null => Ok(Some(String::new())),
             other => Err(TableError::TextNotAString {
-                source_name: self.source_name.clone(),
+                source_name: self.records.file_name().to_owned(),
                 line,
                 text: name.to_owned(),
                 found: other.to_string(),
@@ -452,7 +451,7 @@ impl TextRows {
 
     fn parse(&self, line: u64, raw: &RawValue) -> Result<Value, TableError> {
         serde_json::from_str(raw.get()).map_err(|error| TableError::NotAnObject {
-            source_name: self.source_name.clone(),
+            source_name: self.records.file_name().to_owned(),
             line,
             problem: problem(&error),
             may_be_text: false,
@@ -474,6 +473,7 @@ impl TextRows {
         });
         Ok(TextRow {
             line,
+            file: self.records.one_of_many(),
             id: self.n_read.into(),
             text,
             pair: None,
@@ -500,8 +500,6 @@ impl Iterator for TextRows {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use serde_json::json;
     use tempfile::TempDir;
 
@@ -514,28 +512,10 @@ mod tests {
         open(&Source::File(path), options)?.collect()
     }
 
-    /// What standard input would give, without one.
+    /// What standard input gives.
     fn mixed(table: &str) -> Result<TextRows, TableError> {
-        let bytes = Box::new(Cursor::new(table.as_bytes().to_vec()));
-        let lines = LineRecords::new("standard input".into(), bytes);
-        let mut rows = TextRows {
-            source_name: "standard input".into(),
-            layout: Layout::ObjectsAndLines,
-            format: Format::Csv,
-            columns: Vec::new(),
-            text_columns: vec!["text".into()],
-            text_joiner: " ".into(),
-            may_look_for_text: true,
-            pair_column: None,
-            id_column: "id".into(),
-            cell_of: CellOf::default(),
-            records: Records::Lines(lines, Layout::ObjectsAndLines),
-            n_read: 0,
-            first: None,
-            ended: false,
-        };
-        rows.start()?;
-        Ok(rows)
+        let held = Source::Held(Box::new(Source::Stdin), table.as_bytes().into());
+        stream(&held, &ReadOptions::default())
     }
 
     #[test]
@@ -667,6 +647,14 @@ mod tests {
             id: Some("key".into()),
             ..ReadOptions::default()
         };
+        let commas = ReadOptions {
+            delimiter: ",".parse().ok(),
+            ..ReadOptions::default()
+        };
+        let utf8 = ReadOptions {
+            encoding: "utf-8".parse().ok(),
+            ..ReadOptions::default()
+        };
         let plain = ReadOptions::default();
         let cases: [(&str, &[u8], &ReadOptions, &str, &str); 12] = [
             ("e.csv", b"", &plain, "e.csv is empty", ""),
@@ -689,9 +677,9 @@ mod tests {
             (
                 "s.csv",
                 b"text;a\nx;1\n",
-                &plain,
+                &commas,
                 "s.csv:1: no column `text`; there are `text;a`",
-                "the header looks separated by `;`; tables are read with commas",
+                "the header looks separated by something else: `--delimiter ';'`",
             ),
             (
                 "i.csv",
@@ -731,9 +719,9 @@ mod tests {
             (
                 "l.csv",
                 b"text,a\n\xE9,1\n",
-                &plain,
+                &utf8,
                 "l.csv:2: the text is not valid UTF-8",
-                "save the table as UTF-8",
+                "save the table as UTF-8, or say how it is encoded, such as `--encoding windows-1252`",
             ),
         ];
         for (file, table, options, message, hint) in cases {
@@ -748,7 +736,9 @@ mod tests {
     fn a_file_that_is_no_table_is_refused() {
         let error = rows("notes.txt", b"x", &ReadOptions::default()).unwrap_err();
         assert!(
-            error.to_string().contains("none of .csv, .jsonl, .ndjson"),
+            error
+                .to_string()
+                .contains("none of .csv, .tsv, .tab, .jsonl"),
             "{error}"
         );
         assert!(error.hint().unwrap().contains("--input-format csv"));

@@ -6,9 +6,11 @@ use csv::StringRecord;
 use serde_json::Value;
 
 use crate::cells::Cell;
-use crate::csv::CsvRecords;
 use crate::error::TableError;
-use crate::source::Source;
+use crate::format::Format;
+use crate::notes::Notes;
+use crate::records::{Item, Records};
+use crate::source::{ReadOptions, Source};
 use crate::write::{not_written, number_text};
 
 /// Logits and cells of one shape, row by row, a column for each label.
@@ -20,21 +22,29 @@ pub struct ScoredRows {
     pub cells: Vec<Cell>,
 }
 
-/// Reads a CSV that predictions with logits wrote for a table with answers: the columns `<label>`
-/// and `logit_<label>` of each of `labels`. The texts are not kept.
+/// Reads what predictions with logits wrote for a table with answers: the columns `<label>` and
+/// `logit_<label>` of each of `labels`, in a CSV or in another table of cells. The texts are not
+/// kept.
 ///
 /// # Errors
 ///
-/// Those of a CSV; when a column is missing, when a logit is no finite number (it may be blank
+/// Those of reading; when a column is missing, when a logit is no finite number (it may be blank
 /// where the cell is unknown), and when a cell is no yes/no word.
 pub fn read_scored(source: &Source, labels: &[String]) -> Result<ScoredRows, TableError> {
-    let mut records = CsvRecords::new(source.to_string(), source.bytes()?)?;
-    let places = Places::new(source, labels, records.header())?;
+    let options = ReadOptions {
+        format: format_of_scores(source),
+        ..ReadOptions::default()
+    };
+    let mut records = Records::open(source, &options, &Notes::default())?;
+    let places = Places::new(source, labels, records.columns().unwrap_or_default())?;
     let mut rows = ScoredRows {
         logits: Vec::new(),
         cells: Vec::new(),
     };
-    while let Some((line, record)) = records.next_record()? {
+    while let Some((line, item)) = records.next_record()? {
+        let Item::Cells(record) = item else {
+            unreachable!("no columns were found in what has no cells");
+        };
         for label in 0..labels.len() {
             let cell = places.cell(label, &record, line)?;
             rows.logits.push(places.logit(label, &record, line, cell)?);
@@ -47,6 +57,18 @@ pub fn read_scored(source: &Source, labels: &[String]) -> Result<ScoredRows, Tab
         });
     }
     Ok(rows)
+}
+
+/// A CSV, unless the name says that it is another table of cells.
+fn format_of_scores(source: &Source) -> Option<Format> {
+    let by_ending = match source {
+        Source::File(path) => Format::of_ending(path),
+        _ => None,
+    };
+    match by_ending {
+        Some(Format::Tsv | Format::Xlsx | Format::Ods) => None,
+        _ => Some(Format::Csv),
+    }
 }
 
 /// Writes what [`read_scored`] reads: an id for each row, then cells, then logits.

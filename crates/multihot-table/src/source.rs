@@ -1,36 +1,43 @@
-//! Where a table comes from, how it is written, and its bytes.
+//! Where a table comes from, and what a person may say about it.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::encoding::Encoding;
 use crate::error::TableError;
+use crate::format::{Delimiter, Format};
 use crate::labels::LabelOptions;
 
 /// The largest record that is read: one line of a table, or of a CSV all lines of its cells.
 /// A text of 10 MB must pass, and a file that is no table must not fill the memory.
 pub(crate) const RECORD_LIMIT: usize = 256 << 20;
 
-const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
-
-/// A file, or standard input.
+/// A file, several, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A file, whose ending says how it is written.
     File(PathBuf),
     /// Standard input, written `-`.
     Stdin,
+    /// The files whose names match a pattern such as `data/*.csv`, in the order of their names.
+    Pattern(String),
+    /// Several sources with the same columns, one behind the other.
+    Many(Vec<Source>),
     /// One of the others, read to its end, from [`Source::held`].
     Held(Box<Source>, Arc<[u8]>),
 }
 
 impl From<&str> for Source {
+    /// `-` is standard input. A name with `*`, `?` or `[` in it is a pattern, unless there is
+    /// such a file.
     fn from(name: &str) -> Self {
         if name == "-" {
             Source::Stdin
+        } else if name.contains(['*', '?', '[']) && !Path::new(name).exists() {
+            Source::Pattern(name.to_owned())
         } else {
             Source::File(PathBuf::from(name))
         }
@@ -39,10 +46,19 @@ impl From<&str> for Source {
 
 impl From<&Path> for Source {
     fn from(path: &Path) -> Self {
-        if path == Path::new("-") {
-            Source::Stdin
-        } else {
-            Source::File(path.to_owned())
+        match path.to_str() {
+            Some(name) => name.into(),
+            None => Source::File(path.to_owned()),
+        }
+    }
+}
+
+impl<S: AsRef<str>> From<&[S]> for Source {
+    /// One name is that source; several are one table.
+    fn from(names: &[S]) -> Self {
+        match names {
+            [name] => name.as_ref().into(),
+            names => Source::Many(names.iter().map(|name| name.as_ref().into()).collect()),
         }
     }
 }
@@ -52,44 +68,14 @@ impl fmt::Display for Source {
         match self {
             Source::File(path) => path.display().fmt(f),
             Source::Stdin => f.write_str("standard input"),
+            Source::Pattern(pattern) => f.write_str(pattern),
+            Source::Many(sources) => match sources.as_slice() {
+                [] => f.write_str("no file"),
+                [only] => only.fmt(f),
+                [first, others @ ..] => write!(f, "{first} and {} more", others.len()),
+            },
             Source::Held(source, _) => source.fmt(f),
         }
-    }
-}
-
-/// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Comma-separated values with a header.
-    Csv,
-    /// A JSON object a line.
-    Jsonl,
-    /// A text a line.
-    Lines,
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "csv" => Ok(Format::Csv),
-            "jsonl" => Ok(Format::Jsonl),
-            "lines" => Ok(Format::Lines),
-            _ => Err(format!(
-                "`{name}` is no format of tables; there are csv, jsonl and lines"
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Format::Csv => "csv",
-            Format::Jsonl => "jsonl",
-            Format::Lines => "lines",
-        })
     }
 }
 
@@ -116,9 +102,16 @@ pub struct ReadOptions {
     pub weight: Option<String>,
     /// How labels are written.
     pub label_options: LabelOptions,
-    /// How the table is written; without it the file's ending says so, and on standard input a
-    /// line starting with `{` is a JSON object and any other line is a text.
+    /// How the table is written; without it the file's ending and its first bytes say so, and on
+    /// standard input a line starting with `{` is a JSON object and any other line is a text.
     pub format: Option<Format>,
+    /// What stands between the cells; without it the header shows it.
+    pub delimiter: Option<Delimiter>,
+    /// How characters are written as bytes; without it UTF-8 and UTF-16 are told apart, and cells
+    /// that are neither are taken for Windows-1252.
+    pub encoding: Option<Encoding>,
+    /// The sheet of a workbook; the first one unless given.
+    pub sheet: Option<String>,
 }
 
 impl ReadOptions {
@@ -128,6 +121,11 @@ impl ReadOptions {
         } else {
             self.text.clone()
         }
+    }
+
+    /// The first of them, by which a header is recognised.
+    pub(crate) fn first_text_column(&self) -> &str {
+        self.text.first().map_or("text", String::as_str)
     }
 
     pub(crate) fn text_joiner(&self) -> &str {
@@ -148,117 +146,108 @@ impl ReadOptions {
     }
 }
 
-/// How the bytes are cut into records: [`Format`], and the mix that standard input may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    Csv,
-    Jsonl,
-    Lines,
-    ObjectsAndLines,
-}
-
 impl Source {
-    pub(crate) fn layout(&self, format: Option<Format>) -> Result<Layout, TableError> {
-        match (format, self) {
-            (Some(Format::Csv), _) => Ok(Layout::Csv),
-            (Some(Format::Jsonl), _) => Ok(Layout::Jsonl),
-            (Some(Format::Lines), _) => Ok(Layout::Lines),
-            (None, Source::Stdin) => Ok(Layout::ObjectsAndLines),
-            (None, Source::File(path)) => layout_by_ending(path),
-            (None, Source::Held(source, _)) => source.layout(None),
+    /// The single sources that this one stands for, at least one.
+    ///
+    /// # Errors
+    ///
+    /// When a pattern matches no file, or cannot be read as a pattern; when standard input is one
+    /// of several.
+    pub fn files(&self) -> Result<Vec<Source>, TableError> {
+        match self {
+            Source::Pattern(pattern) => matches(pattern),
+            Source::Many(sources) => {
+                if sources.len() > 1 && sources.contains(&Source::Stdin) {
+                    return Err(TableError::StdinAmongOthers);
+                }
+                let files: Result<Vec<_>, _> = sources.iter().map(Source::files).collect();
+                Ok(files?.concat())
+            }
+            single => Ok(vec![single.clone()]),
         }
     }
 
-    /// The bytes, without a byte order mark.
+    /// The bytes of a single source as they lie there.
     pub(crate) fn bytes(&self) -> Result<Box<dyn Read + Send>, TableError> {
-        let bytes: io::Result<Box<dyn Read + Send>> = match self {
-            Source::File(path) => File::open(path).map(|file| Box::new(file) as _),
+        match self {
+            Source::File(path) => File::open(path)
+                .map(|file| Box::new(file) as _)
+                .map_err(|error| self.cannot_open(error)),
             Source::Stdin => Ok(Box::new(io::stdin())),
             Source::Held(_, bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
-        };
-        bytes
-            .and_then(without_byte_order_mark)
-            .map_err(|error| TableError::Open {
-                source_name: self.to_string(),
-                error,
-            })
+            Source::Pattern(_) | Source::Many(_) => {
+                unreachable!("`files` gives single sources")
+            }
+        }
     }
 
     /// The same source, to be read more than once: what is no file on disk, such as standard input
     /// or a pipe, is read now and held in memory.
     pub fn held(self) -> Result<Source, TableError> {
+        if let Source::Pattern(_) | Source::Many(_) = self {
+            let files = self.files()?.into_iter().map(Source::held);
+            return Ok(Source::Many(files.collect::<Result<_, _>>()?));
+        }
         if self.can_be_read_again() {
             return Ok(self);
         }
         let mut bytes = Vec::new();
-        let read = self.bytes()?.read_to_end(&mut bytes);
-        read.map_err(|error| TableError::Open {
-            source_name: self.to_string(),
-            error,
-        })?;
+        self.bytes()?
+            .read_to_end(&mut bytes)
+            .map_err(|error| self.cannot_open(error))?;
         Ok(Source::Held(Box::new(self), bytes.into()))
     }
 
     /// Whether the bytes can be read a second time.
-    pub(crate) fn can_be_read_again(&self) -> bool {
+    pub fn can_be_read_again(&self) -> bool {
         match self {
             Source::File(path) => path.is_file(),
             Source::Stdin => false,
-            Source::Held(..) => true,
+            Source::Held(..) | Source::Pattern(_) => true,
+            Source::Many(sources) => sources.iter().all(Source::can_be_read_again),
+        }
+    }
+
+    pub(crate) fn cannot_open(&self, error: io::Error) -> TableError {
+        TableError::Open {
+            source_name: self.to_string(),
+            error,
         }
     }
 }
 
-fn layout_by_ending(path: &Path) -> Result<Layout, TableError> {
-    let ending = path
-        .extension()
-        .map(|ending| ending.to_string_lossy().to_lowercase());
-    match (ending.as_deref(), path.metadata()) {
-        (Some("csv"), _) => Ok(Layout::Csv),
-        (Some("jsonl" | "ndjson"), _) => Ok(Layout::Jsonl),
-        (_, Ok(_)) => Err(TableError::UnknownEnding {
-            path: path.to_owned(),
-        }),
-        (_, Err(error)) => Err(TableError::Open {
-            source_name: path.display().to_string(),
-            error,
-        }),
+/// The files whose names match `pattern`, in order.
+fn matches(pattern: &str) -> Result<Vec<Source>, TableError> {
+    let options = glob::MatchOptions {
+        // As in a shell.
+        require_literal_leading_dot: true,
+        ..glob::MatchOptions::new()
+    };
+    let paths = glob::glob_with(pattern, options).map_err(|error| TableError::BadPattern {
+        pattern: pattern.to_owned(),
+        problem: error.msg.to_owned(),
+    })?;
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| TableError::Open {
+            source_name: error.path().display().to_string(),
+            error: error.into(),
+        })?;
+        if !path.is_dir() {
+            files.push(Source::File(path));
+        }
     }
-}
-
-fn without_byte_order_mark(mut bytes: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
-    let mut start = Vec::with_capacity(BYTE_ORDER_MARK.len());
-    bytes
-        .by_ref()
-        .take(BYTE_ORDER_MARK.len() as u64)
-        .read_to_end(&mut start)?;
-    if start == BYTE_ORDER_MARK {
-        start.clear();
+    if files.is_empty() {
+        return Err(TableError::NoMatch {
+            pattern: pattern.to_owned(),
+        });
     }
-    Ok(Box::new(io::Cursor::new(start).chain(bytes)))
+    Ok(files)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ending_or_the_option_decides() {
-        let cases = [
-            ("a.csv", None, Some(Layout::Csv)),
-            ("A.CSV", None, Some(Layout::Csv)),
-            ("a.jsonl", None, Some(Layout::Jsonl)),
-            ("a.ndjson", None, Some(Layout::Jsonl)),
-            ("-", None, Some(Layout::ObjectsAndLines)),
-            ("-", Some(Format::Lines), Some(Layout::Lines)),
-            ("-", Some(Format::Csv), Some(Layout::Csv)),
-            ("a.txt", Some(Format::Jsonl), Some(Layout::Jsonl)),
-            ("a.txt", None, None),
-        ];
-        for (name, format, expected) in cases {
-            assert_eq!(Source::from(name).layout(format).ok(), expected, "{name}");
-        }
-    }
 
     #[test]
     fn a_pipe_is_held_and_a_file_is_not() {
@@ -269,7 +258,6 @@ mod tests {
         assert_eq!(file.clone().held().unwrap(), file);
 
         let held = Source::Held(Box::new("b.csv".into()), b"text\nx\n"[..].into());
-        assert_eq!(held.layout(None).unwrap(), Layout::Csv);
         assert_eq!(held.to_string(), "b.csv");
         for _ in 0..2 {
             let mut text = String::new();
@@ -286,19 +274,40 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_skipped_once() {
-        let cases: [(&[u8], &[u8]); 5] = [
-            (b"", b""),
-            (b"a", b"a"),
-            (b"abcd", b"abcd"),
-            (b"\xEF\xBB\xBF", b""),
-            (b"\xEF\xBB\xBF\xEF\xBB\xBFa", b"\xEF\xBB\xBFa"),
-        ];
-        for (input, expected) in cases {
-            let mut rest = Vec::new();
-            let bytes = without_byte_order_mark(Box::new(input)).unwrap();
-            { bytes }.read_to_end(&mut rest).unwrap();
-            assert_eq!(rest, expected, "{input:?}");
+    fn names_say_what_they_stand_for() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for name in ["b.csv", "a.csv", "c.jsonl", "odd[1].csv", ".a.csv"] {
+            std::fs::write(folder.path().join(name), "text\nx\n").unwrap();
         }
+        std::fs::create_dir(folder.path().join("d.csv")).unwrap();
+        let name = |name: &str| folder.path().join(name).display().to_string();
+        let files = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|one| name(one)).collect();
+            let files = Source::from(names.as_slice()).files();
+            files.map(|files| {
+                files
+                    .iter()
+                    .map(|file| file.to_string())
+                    .collect::<Vec<_>>()
+            })
+        };
+        // In the order of their names, and folders left out.
+        assert_eq!(files(&["?.csv"]).unwrap(), [name("a.csv"), name("b.csv")]);
+        assert_eq!(files(&["*a.csv"]).unwrap(), [name("a.csv")]);
+        assert_eq!(files(&["odd[1].csv"]).unwrap(), [name("odd[1].csv")]);
+        assert_eq!(
+            files(&["c.jsonl", "[ab].csv"]).unwrap(),
+            [name("c.jsonl"), name("a.csv"), name("b.csv")]
+        );
+        let nothing = files(&["*.tsv"]).unwrap_err().to_string();
+        assert_eq!(nothing, format!("no file matches `{}`", name("*.tsv")));
+        let broken = files(&["a***.csv"]).unwrap_err().to_string();
+        assert!(broken.contains("is no pattern"), "{broken}");
+        let mixed = Source::from(&["-", "a.csv"][..]).files().unwrap_err();
+        assert!(mixed.to_string().contains("standard input"), "{mixed}");
+        assert_eq!(
+            Source::from(&["a", "b", "c"][..]).to_string(),
+            "a and 2 more"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,11 +10,13 @@ use serde_json::Value;
 use crate::cells::{Cell, trim};
 use crate::columns::{Columns, head};
 use crate::error::TableError;
+use crate::format::Format;
 use crate::labels::LabelReading;
 use crate::labels::shape::{self, Labels};
 use crate::names::{counted, list, shown};
+use crate::places::Places;
 use crate::rows::{TextRow, TextRows, require_column, stream};
-use crate::source::{Format, ReadOptions, Source};
+use crate::source::{ReadOptions, Source};
 
 /// A table and what was found out about its columns.
 #[derive(Clone, Debug)]
@@ -49,8 +52,11 @@ pub struct Table {
 /// A text and what is known about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelledRow {
-    /// The line of the source that the row starts on, from 1.
+    /// The line of the source that the row starts on, from 1; in a workbook its row there, in
+    /// Parquet and in columns of JSON its number.
     pub line: u64,
+    /// The file that the row comes from, where the source is several.
+    pub file: Option<Arc<str>>,
     /// A string from CSV, any value from JSON, the row's number from 1 where there is none.
     pub id: Value,
     /// The text; empty where the cell is blank or null.
@@ -140,6 +146,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Result<Table, TableError>
             line: row.line,
             group: group.as_ref().and_then(|column| column.group(&row)),
             id: row.id,
+            file: row.file,
             text: row.text,
             pair: row.pair,
             cells: Vec::new(),
@@ -203,11 +210,16 @@ fn go_through(
     let mut columns = Columns::new(&source_name, options, texts.columns());
     let weight = RoleColumn::new(options.weight.as_deref(), texts.columns());
     let mut weights = weight.as_ref().map(|_| Vec::new());
+    let mut places = Places::default();
     for row in texts.by_ref() {
-        let row = row?;
-        columns.add(&row)?;
+        let mut row = row?;
+        let line = places.number_through(&mut row);
+        let added = columns.add(&row);
+        added.map_err(|error| places.found_again(error))?;
+        row.line = line;
         if let (Some(column), Some(weights)) = (&weight, &mut weights) {
-            weights.push(column.weight(&source_name, &row)?);
+            let file = row.file.as_deref().unwrap_or(&source_name);
+            weights.push(column.weight(file, &row)?);
         }
         visit(row);
     }
@@ -223,7 +235,7 @@ fn go_through(
             let notes = has_lists.then(|| error.hint()).flatten();
             (Labels::none(Vec::from_iter(notes)), Some(error))
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(places.found_again(error)),
     };
     let n_rows = columns.n_rows();
     let mut cells = Vec::with_capacity(n_rows * labels.names.len());
@@ -253,7 +265,7 @@ fn go_through(
         id_column,
         labels: labels.names,
         reading: labels.reading,
-        notes: labels.notes,
+        notes: [texts.notes().all(), labels.notes].concat(),
         rows: n_rows,
         cells,
         targets,

@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 
 use crate::cells::text_of_json;
 use crate::error::TableError;
+use crate::format::Format;
 use crate::jsonl::Object;
 use crate::rows::{Fields, TextRow};
-use crate::source::Format;
 
 /// What a model says about a text; one entry a label.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ enum Out<W: Write> {
 
 impl<W: Write> PredictionWriter<W> {
     /// A writer for `labels`, of rows whose `columns` are [`TextRows::columns`]; a CSV's header
-    /// is written now. [`Format::Lines`] is no format of predictions and writes CSV.
+    /// is written now. Formats with objects in them are written as JSON lines, the others as CSV.
     ///
     /// [`TextRows::columns`]: crate::TextRows::columns
     pub fn new(
@@ -109,9 +109,10 @@ impl<W: Write> PredictionWriter<W> {
         columns: &[String],
         wanted: PredictionColumns,
     ) -> Self {
-        let out = match format {
-            Format::Csv | Format::Lines => Out::Csv(Box::new(csv::Writer::from_writer(out))),
-            Format::Jsonl => Out::Jsonl(out),
+        let out = if format.has_objects() {
+            Out::Jsonl(out)
+        } else {
+            Out::Csv(Box::new(csv::Writer::from_writer(out)))
         };
         PredictionWriter {
             out,
@@ -575,6 +576,7 @@ mod tests {
             let mut writer = PredictionWriter::new(Full, format, &[], &[], NOTHING_MORE).unwrap();
             let row = TextRow {
                 line: 1,
+                file: None,
                 id: Value::Null,
                 text: String::new(),
                 pair: None,

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
-use crate::source::Format;
+use crate::format::Format;
 
 /// The whole rows of an output that may end in the middle of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn read_written(
         ..Written::default()
     };
     let places = match format {
-        Format::Jsonl => None,
+        format if format.has_objects() => None,
         _ => match next_record(&mut bytes)? {
             None => return Ok(written),
             Some(header) => {

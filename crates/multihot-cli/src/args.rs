@@ -9,8 +9,8 @@ mod split;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use multihot::{Bootstrap, Family, Format, Freeze, Pooling, ReadOptions, Schedule, TableError};
-use multihot::{PredictPrecision, TrainPrecision};
+use multihot::{Bootstrap, Delimiter, Encoding, Family, Format, Freeze, Pooling, ReadOptions};
+use multihot::{PredictPrecision, Schedule, TableError, TrainPrecision};
 use multihot::{Truncation, WindowOptions, WindowPooling};
 
 pub use bench::BenchArgs;
@@ -57,8 +57,9 @@ pub enum Command {
 
 #[derive(Debug, ClapArgs)]
 pub struct TrainArgs {
-    /// Table to learn from: .csv or .jsonl, or `-` for standard input
-    pub table: String,
+    /// Table to learn from: a file, several, a pattern in quotes, or `-` for standard input
+    #[arg(required = true, value_name = "TABLE")]
+    pub table: Vec<String>,
     /// Folder of the pretrained encoder, or of a model whose training goes on
     #[arg(long, value_name = "FOLDER")]
     pub encoder: PathBuf,
@@ -260,8 +261,10 @@ pub struct LossArgs {
 pub struct EvaluateArgs {
     /// Folder of a trained model
     pub model: PathBuf,
-    /// Table with texts and the right answers: .csv or .jsonl, or `-` for standard input
-    pub table: String,
+    /// Table with texts and the right answers: a file, several, a pattern in quotes, or `-` for
+    /// standard input
+    #[arg(required = true, value_name = "TABLE")]
+    pub table: Vec<String>,
     #[command(flatten)]
     pub columns: ColumnArgs,
     #[command(flatten)]
@@ -308,8 +311,10 @@ pub struct CompareArgs {
     pub model_a: PathBuf,
     /// Folder of another, with the same labels in any order
     pub model_b: PathBuf,
-    /// Table with texts and the right answers: .csv or .jsonl, or `-` for standard input
-    pub table: String,
+    /// Table with texts and the right answers: a file, several, a pattern in quotes, or `-` for
+    /// standard input
+    #[arg(required = true, value_name = "TABLE")]
+    pub table: Vec<String>,
     #[command(flatten)]
     pub columns: ColumnArgs,
     #[command(flatten)]
@@ -341,8 +346,9 @@ pub struct BootstrapArgs {
 pub struct PredictArgs {
     /// Folder of a trained model
     pub model: PathBuf,
-    /// Table with texts: .csv or .jsonl, or `-` for standard input
-    pub table: String,
+    /// Table with texts: a file, several, a pattern in quotes, or `-` for standard input
+    #[arg(required = true, value_name = "TABLE")]
+    pub table: Vec<String>,
     #[command(flatten)]
     pub columns: ColumnArgs,
     #[command(flatten)]
@@ -373,7 +379,7 @@ pub struct PredictArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct InspectArgs {
-    /// A table (.csv, .jsonl, `-`), an encoder folder or a model folder
+    /// A table (a file, a pattern in quotes, `-`), an encoder folder or a model folder
     pub path: String,
     /// Another table that is to have no text of this one, such as one to test with; may be repeated
     #[arg(long, value_name = "TABLE")]
@@ -428,9 +434,19 @@ pub struct ColumnArgs {
     /// Column that holds the ids [default: id, where there is one]
     #[arg(long, value_name = "COLUMN")]
     pub id: Option<String>,
-    /// Format of the table, where its ending does not tell
+    /// Format of the table, where its ending and its first bytes do not tell
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub input_format: Option<InputFormat>,
+    /// What stands between the cells: one character, or `tab` [default: what the header shows]
+    #[arg(long, value_name = "CHARACTER")]
+    pub delimiter: Option<Delimiter>,
+    /// How characters are written as bytes, such as `utf-8`, `latin1` or `windows-1252` [default:
+    /// what the bytes show]
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<Encoding>,
+    /// Sheet of a workbook [default: the first one]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -504,9 +520,22 @@ pub enum PredictPrecisionArg {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum InputFormat {
+    /// Cells with commas, or what the header shows, between them
     Csv,
+    /// Cells with tabs between them
+    Tsv,
+    /// A JSON object a line
     Jsonl,
+    /// Objects in an array or over several lines, or an object of columns
+    Json,
+    /// A text a line
     Lines,
+    /// Apache Parquet
+    Parquet,
+    /// Excel
+    Xlsx,
+    /// OpenDocument
+    Ods,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -594,8 +623,13 @@ impl From<InputFormat> for Format {
     fn from(format: InputFormat) -> Self {
         match format {
             InputFormat::Csv => Format::Csv,
+            InputFormat::Tsv => Format::Tsv,
             InputFormat::Jsonl => Format::Jsonl,
+            InputFormat::Json => Format::Json,
             InputFormat::Lines => Format::Lines,
+            InputFormat::Parquet => Format::Parquet,
+            InputFormat::Xlsx => Format::Xlsx,
+            InputFormat::Ods => Format::Ods,
         }
     }
 }
@@ -618,8 +652,33 @@ impl ColumnArgs {
             pair: self.text_pair.clone(),
             id: self.id.clone(),
             format: self.input_format.map(Format::from),
+            delimiter: self.delimiter,
+            encoding: self.encoding,
+            sheet: self.sheet.clone(),
             ..ReadOptions::default()
         }
+    }
+
+    /// The same, as it stands on the command line.
+    pub fn arguments(&self) -> Vec<String> {
+        let format = self
+            .input_format
+            .map(|format| Format::from(format).to_string());
+        let text = (!self.text.is_empty()).then(|| self.text.join(","));
+        let given = [
+            ("--text", text),
+            ("--text-pair", self.text_pair.clone()),
+            ("--text-joiner", self.text_joiner.clone()),
+            ("--id", self.id.clone()),
+            ("--input-format", format),
+            ("--delimiter", self.delimiter.map(|one| one.to_string())),
+            ("--encoding", self.encoding.map(|one| one.to_string())),
+            ("--sheet", self.sheet.clone()),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(option, value)| Some([option.to_owned(), value?]));
+        given.flatten().collect()
     }
 }
 

@@ -115,14 +115,14 @@ fn load(
     Ok(classifier)
 }
 
-/// The table called `name`, read for the labels of the model.
+/// The table in `source`, read for the labels of the model.
 fn labelled_table(
-    name: &str,
+    source: &Source,
     (columns, labels): (&ColumnArgs, &LabelArgs),
     classifier: &Classifier,
 ) -> Result<Table> {
     let options = classifier.read_options(labels.options(columns)?);
-    let table = multihot::read(&Source::from(name), &options)?;
+    let table = multihot::read(source, &options)?;
     say(table.detection());
     Ok(table)
 }

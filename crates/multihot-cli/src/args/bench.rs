@@ -12,7 +12,7 @@ use super::{ColumnArgs, family};
 pub struct BenchArgs {
     /// Folder of an encoder or of a model
     pub folder: PathBuf,
-    /// Table whose rows to measure too: .csv or .jsonl, or `-` for standard input
+    /// Table whose rows to measure too: a file, a pattern in quotes, or `-` for standard input
     pub table: Option<String>,
     /// Number types [default: f32, and what this machine multiplies faster]
     #[arg(long, value_enum, value_name = "A,B", value_delimiter = ',')]

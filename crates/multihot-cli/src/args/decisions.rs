@@ -11,9 +11,10 @@ use super::{ColumnArgs, LabelArgs, MachineArgs, PrecisionArgs, ReportArgs};
 pub struct TuneArgs {
     /// Folder of a trained model
     pub model: PathBuf,
-    /// Table with texts and the right answers, none of which the model was trained on: .csv or
-    /// .jsonl, or `-` for standard input
-    pub table: String,
+    /// Table with texts and the right answers, none of which the model was trained on: a file,
+    /// several, a pattern in quotes, or `-` for standard input
+    #[arg(required = true, value_name = "TABLE")]
+    pub table: Vec<String>,
     #[command(flatten)]
     pub columns: ColumnArgs,
     #[command(flatten)]

@@ -8,8 +8,9 @@ use super::ReadArgs;
 
 #[derive(Debug, ClapArgs)]
 pub struct SplitArgs {
-    /// Table to split: .csv or .jsonl, or `-` for standard input
-    pub table: String,
+    /// Table to split: a file, several, a pattern in quotes, or `-` for standard input
+    #[arg(required = true, value_name = "TABLE")]
+    pub table: Vec<String>,
     /// Folder to write the parts to
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use multihot::compare_models;
+use multihot::{Source, compare_models};
 
 use super::{labelled_table, load, print_json};
 use crate::args::CompareArgs;
@@ -19,7 +19,11 @@ pub fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<Outcome> {
     if a.pair_column().is_none() {
         columns.text_pair = columns.text_pair.or(b.pair_column().map(str::to_owned));
     }
-    let table = labelled_table(&args.table, (&columns, &args.labels), &a)?;
+    let table = labelled_table(
+        &Source::from(args.table.as_slice()),
+        (&columns, &args.labels),
+        &a,
+    )?;
     if args.columns.text.is_empty() {
         say_note(column_note("text", a.text_columns(), b.text_columns()));
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use multihot::{
-    BaselineReport, Classifier, Evaluation, LoadOptions, PredictPrecision, Scoring, Table,
+    BaselineReport, Classifier, Evaluation, LoadOptions, PredictPrecision, Scoring, Source, Table,
 };
 use serde::Serialize;
 
@@ -64,7 +64,10 @@ fn baseline(
     let (Some(train), Some(test)) = (&args.baseline, test) else {
         return Ok(None);
     };
-    let read = |name: &String| labelled_table(name, (&args.columns, &args.labels), classifier);
+    let read = |name: &String| {
+        let source = Source::from(name.as_str());
+        labelled_table(&source, (&args.columns, &args.labels), classifier)
+    };
     let (train, dev) = (
         read(train)?,
         args.baseline_dev.as_ref().map(read).transpose()?,
@@ -115,7 +118,7 @@ fn compare_precisions(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcom
         Ok(classifier)
     };
     let table = labelled_table(
-        &args.table,
+        &Source::from(args.table.as_slice()),
         (&args.columns, &args.labels),
         &load(PredictPrecision::F32)?,
     )?;

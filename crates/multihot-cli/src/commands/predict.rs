@@ -29,7 +29,10 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         classifier.decide_at(threshold);
     }
     let read = classifier.read_options(args.columns.options());
-    let rows = multihot::open(&Source::from(args.table.as_str()), &read)?;
+    let rows = multihot::open(&Source::from(args.table.as_slice()), &read)?;
+    let notes = rows.notes();
+    let said = notes.all();
+    say_notes(&said);
     let options = PredictOptions {
         format: format(args, &rows),
         logits: args.logits,
@@ -56,6 +59,8 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         }
         Some(path) => job.to_file(rows, path)?,
     };
+    // The encoding may have shown in a later row.
+    say_notes(&notes.all()[said.len()..]);
     say_truncated(summary.truncated, summary.rows, &classifier);
     if args.json {
         print_json(out, &summary)?;
@@ -84,6 +89,12 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     })
 }
 
+fn say_notes(notes: &[String]) {
+    for note in notes {
+        say(format_args!("note: {note}"));
+    }
+}
+
 /// `--format`, else the ending of `--output`, else the format of the input.
 fn format(args: &PredictArgs, rows: &TextRows) -> Format {
     if let Some(format) = args.format {
@@ -93,7 +104,7 @@ fn format(args: &PredictArgs, rows: &TextRows) -> Format {
     match ending.and_then(|ending| ending.to_str()) {
         Some("jsonl" | "ndjson") => Format::Jsonl,
         Some("csv") => Format::Csv,
-        _ if rows.format() == Format::Jsonl => Format::Jsonl,
+        _ if rows.format().has_objects() && rows.format() != Format::Parquet => Format::Jsonl,
         _ => Format::Csv,
     }
 }

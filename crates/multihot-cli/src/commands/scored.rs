@@ -28,20 +28,22 @@ pub struct ScoredTable {
 }
 
 impl ScoredTable {
-    /// Scores the table called `name`, or takes the logits that it holds where it `is_scored`.
+    /// Scores the table called `names`, or takes the logits that it holds where it `is_scored`.
     pub fn read(
-        name: &str,
+        names: &[String],
         is_scored: bool,
         (columns, label_args): (&ColumnArgs, &LabelArgs),
         classifier: &Classifier,
     ) -> Result<Self> {
+        let source = Source::from(names);
         if is_scored {
             let labels = classifier.labels();
-            let mut rows = multihot::read_scored(&Source::from(name), labels)?;
+            let name = source.to_string();
+            let mut rows = multihot::read_scored(&source, labels)?;
             let place = |row| Place::Row(row + 1);
             let settled = classifier.questions();
-            let settled = settled.settle(&mut rows.cells, name, place);
-            notes(&settled.map_err(multihot::Error::from)?.notes(name));
+            let settled = settled.settle(&mut rows.cells, &name, place);
+            notes(&settled.map_err(multihot::Error::from)?.notes(&name));
             return Ok(Self {
                 logits: Logits::new(rows.logits, labels.len()),
                 cells: rows.cells,
@@ -49,7 +51,7 @@ impl ScoredTable {
                 table: None,
             });
         }
-        let table = labelled_table(name, (columns, label_args), classifier)?;
+        let table = labelled_table(&source, (columns, label_args), classifier)?;
         let (cells, said) = classifier.settled_cells(&table)?;
         notes(&said);
         let scores = classifier.score_table(&table)?;
@@ -73,7 +75,7 @@ pub struct Page<'a> {
     /// The model's folder.
     pub model: &'a Path,
     /// The table, as the command line names it.
-    pub table: &'a str,
+    pub table: &'a [String],
     /// The columns that the command line names.
     pub columns: &'a ColumnArgs,
     /// How it says that labels are written.
@@ -111,7 +113,7 @@ impl Page<'_> {
                     None => ReportKind::Evaluation,
                 },
                 model: &self.model.display().to_string(),
-                table: self.table,
+                table: &Source::from(self.table).to_string(),
                 tune_arguments: &self.tune_arguments(),
                 questions: classifier.questions(),
                 log_odds: &classifier.log_odds(&self.rows.logits),
@@ -133,19 +135,12 @@ impl Page<'_> {
 
     /// What `multihot tune` needs to read the same rows.
     fn tune_arguments(&self) -> Vec<String> {
-        let mut arguments = vec![self.model.display().to_string(), self.table.to_owned()];
+        let mut arguments = vec![self.model.display().to_string()];
+        arguments.extend_from_slice(self.table);
         if self.rows.table.is_none() {
             arguments.push("--scores".into());
         }
-        if !self.columns.text.is_empty() {
-            arguments.extend(["--text".into(), self.columns.text.join(",")]);
-        }
-        if let Some(pair) = &self.columns.text_pair {
-            arguments.extend(["--text-pair".into(), pair.clone()]);
-        }
-        if let Some(joiner) = &self.columns.text_joiner {
-            arguments.extend(["--text-joiner".into(), joiner.clone()]);
-        }
+        arguments.extend(self.columns.arguments());
         arguments.extend(self.labels.arguments());
         arguments
     }

@@ -41,7 +41,7 @@ pub fn split(args: &SplitArgs, out: &mut dyn Write) -> Result<Outcome> {
 
 /// The table's bytes, which are read twice: for its labels, and to copy its rows.
 fn source(args: &SplitArgs, read: &ReadOptions) -> Result<Source> {
-    let source = Source::from(args.table.as_str());
+    let source = Source::from(args.table.as_slice());
     if source == Source::Stdin && read.format.is_none() {
         // A mix of objects and texts, as `predict` takes it, would make no table.
         return Err(Usage {

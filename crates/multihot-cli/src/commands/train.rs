@@ -26,7 +26,7 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
         group: args.group.clone(),
         ..args.read.options()?
     };
-    let mut table = multihot::read(&Source::from(args.table.as_str()), &read)?;
+    let mut table = multihot::read(&Source::from(args.table.as_slice()), &read)?;
     table.skip_useless_rows();
     say(table.detection());
     let dev = args

@@ -42,22 +42,25 @@ fn train_says_where_and_what_is_wrong_and_writes_nothing() {
             ],
         ),
         (
-            "semicolons",
-            b"text;sports\nhello;1\n".into(),
-            &["separated by `;`"],
-        ),
-        (
-            "invalid UTF-8",
-            b"text,sports\nhello,1\ncaf\xe9,0\n".into(),
+            "semicolons, and no text column",
+            b"texts;sports\nhello;1\n".into(),
             &[
-                "t.csv:3: the text is not valid UTF-8",
-                "hint: save the table as UTF-8",
+                "t.csv:1: no column `text`; there are `texts`, `sports`",
+                "hint: name the column that holds the texts: `--text texts`",
             ],
         ),
         (
-            "UTF-16",
+            "invalid UTF-8",
+            b"text,sports\n\xc3\xa9t\xc3\xa9,1\ncaf\xe9,0\n".into(),
+            &[
+                "t.csv:3: the text is not valid UTF-8",
+                "hint: save the table as UTF-8, or say how it is encoded",
+            ],
+        ),
+        (
+            "UTF-16 without rows",
             b"\xff\xfet\0e\0x\0t\0,\0a\0\n\0".into(),
-            &["UTF-16"],
+            &["t.csv has a header but no rows"],
         ),
         (
             "a short record",
@@ -133,7 +136,7 @@ fn evaluate_and_predict_say_it_too() {
     place
         .run(&["evaluate", &model, "bad.csv"])
         .fails_with(&["bad.csv:3: column `sports` holds `perhaps`, which is neither yes nor no"]);
-    place.file("bytes.csv", b"text\nfine\ncaf\xe9\n");
+    place.file("bytes.csv", b"text\n\xc3\xa9t\xc3\xa9\ncaf\xe9\n");
     let run = place.run(&["predict", &model, "bytes.csv"]).ends_with(1);
     assert!(
         run.error()

@@ -199,7 +199,7 @@ fn what_is_neither_is_an_error() {
     place.file("t.txt", "hello\n");
     place
         .run(&["inspect", "t.txt"])
-        .fails_with(&["`t.txt` ends in none of .csv, .jsonl"]);
+        .fails_with(&["`t.txt` ends in none of .csv, .tsv"]);
     std::fs::create_dir(place.path("empty")).unwrap();
     place
         .run(&["inspect", &text(&place.path("empty"))])

@@ -10,6 +10,7 @@ mod bench;
 mod compare;
 mod completions;
 mod evaluate;
+mod formats;
 mod inspect;
 mod interrupt;
 mod long_texts;

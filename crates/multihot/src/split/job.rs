@@ -120,16 +120,16 @@ pub struct SplitJob<'a> {
 impl SplitJob<'_> {
     /// What the names of the files end in.
     pub(super) fn ending(&self) -> &'static str {
-        match self.table.format {
-            Format::Csv => "csv",
-            Format::Jsonl => "jsonl",
+        match self.table.format.copied_as() {
             Format::Lines => "txt",
+            format => format.name(),
         }
     }
 }
 
-/// Splits a table into the files of a new folder, every row as it stands, in the order of the
-/// table: `train`, `dev` and `test`, or for each fold `fold-1/train`, `fold-1/dev` and so on.
+/// Splits a table into the files of a new folder, every row as it stands or in the format of
+/// [`Format::copied_as`], in the order of the table: `train`, `dev` and `test`, or for each fold
+/// `fold-1/train`, `fold-1/dev` and so on.
 ///
 /// # Errors
 ///
@@ -163,16 +163,24 @@ pub fn split_table(job: &SplitJob<'_>) -> Result<SplitReport, Error> {
 
 /// That the folder to be replaced is not the one that the table stands in.
 fn refuse_to_replace_the_table(job: &SplitJob<'_>) -> Result<(), Error> {
-    let (Source::File(table), Ok(out)) = (job.source, job.out.canonicalize()) else {
+    let Ok(out) = job.out.canonicalize() else {
         return Ok(());
     };
-    match table.canonicalize() {
-        Ok(whole) if whole.starts_with(&out) => Err(Error::TableInOut {
-            table: table.clone(),
-            out: job.out.to_owned(),
-        }),
-        _ => Ok(()),
+    for file in job.source.files()? {
+        let Source::File(table) = file else {
+            continue;
+        };
+        if table
+            .canonicalize()
+            .is_ok_and(|whole| whole.starts_with(&out))
+        {
+            return Err(Error::TableInOut {
+                table,
+                out: job.out.to_owned(),
+            });
+        }
     }
+    Ok(())
 }
 
 /// A table's columns, as splitting wants them.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
-use multihot::{Format, Written, read_written};
+use multihot::{Format, Source, Written, read_written};
 use serde_json::{Value, json};
 
 use crate::args::PredictArgs;
@@ -121,17 +121,19 @@ impl Part {
 
 /// What the rows of a prediction depend on; `None` where its table is no file that can be read again.
 pub fn origin(args: &PredictArgs) -> Option<Value> {
-    let table = Path::new(&args.table);
-    if !table.is_file() {
-        return None;
-    }
+    let table = Source::from(args.table.as_slice()).files().ok()?;
+    let table = table.iter().map(|file| match file {
+        Source::File(path) if path.is_file() => Some(stamp(path)),
+        _ => None,
+    });
+    let table: Vec<Value> = table.collect::<Option<_>>()?;
     let files = fs::read_dir(&args.model).into_iter().flatten();
     let mut model: Vec<Value> = files.flatten().map(|file| stamp(&file.path())).collect();
     model.sort_by_key(Value::to_string);
     let columns = &args.columns;
     Some(json!({
         "model": model,
-        "table": stamp(table),
+        "table": table,
         "format": args.format.map(|format| format!("{format:?}")),
         "threshold": args.threshold.threshold,
         "precision": format!("{:?}", args.precision.precision),

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| multihot_fuzz::Target::named("parquet").unwrap().read(bytes));

@@ -358,10 +358,11 @@ pub struct PredictArgs {
     /// File to write to, in place of standard output
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Go on with a prediction to FILE that was stopped, behind its last row
+    /// Go on with a prediction to FILE, CSV or JSON lines, that was stopped, behind its last row
     #[arg(long, requires = "output")]
     pub resume: bool,
-    /// Format of the output [default: by the ending of FILE, else as the input]
+    /// Format of the output; parquet and xlsx need `--output` [default: by the ending of FILE, else
+    /// JSON lines for JSON and CSV for the rest]
     #[arg(long, value_enum)]
     pub format: Option<OutputFormat>,
     #[command(flatten)]
@@ -542,6 +543,8 @@ pub enum InputFormat {
 pub enum OutputFormat {
     Csv,
     Jsonl,
+    Parquet,
+    Xlsx,
 }
 
 impl From<PoolingArg> for Pooling {
@@ -639,6 +642,8 @@ impl From<OutputFormat> for Format {
         match format {
             OutputFormat::Csv => Format::Csv,
             OutputFormat::Jsonl => Format::Jsonl,
+            OutputFormat::Parquet => Format::Parquet,
+            OutputFormat::Xlsx => Format::Xlsx,
         }
     }
 }

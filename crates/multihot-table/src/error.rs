@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cells::WORDS;
 use crate::encoding::Malformed;
-use crate::format::{ENDINGS, FORMATS};
+use crate::format::{ENDINGS, FORMATS, Format};
 use crate::labels::LabelFormat;
 use crate::names::{list, nearest, shown};
 
@@ -421,6 +421,30 @@ pub enum TableError {
     )]
     Collision { column: String },
 
+    /// A text that is too long for Excel. `place` is a line of the table, or its header.
+    #[error(
+        "{place}: column `{}` holds {length} characters; a cell of Excel takes {limit}",
+        shown(column)
+    )]
+    ExcelCell {
+        place: String,
+        column: String,
+        length: usize,
+        limit: usize,
+    },
+
+    /// More rows than a sheet of Excel has.
+    #[error("the table has more than {limit} rows, the most that a sheet of Excel takes")]
+    ExcelRows { limit: u32 },
+
+    /// More columns than a sheet of Excel has.
+    #[error("the predictions have {columns} columns; a sheet of Excel takes {limit}")]
+    ExcelColumns { columns: usize, limit: usize },
+
+    /// Predictions that would go on where they cannot.
+    #[error("a file of {format} is written whole: it cannot be gone on with")]
+    WrittenWhole { format: Format },
+
     /// Predictions that could not be written.
     #[error("cannot write the predictions: {0}")]
     Write(#[source] io::Error),
@@ -560,6 +584,9 @@ impl TableError {
             Self::Collision { .. } => {
                 Some("rename that column, or write JSON lines with `--format jsonl`".into())
             }
+            Self::ExcelCell { .. } | Self::ExcelRows { .. } | Self::ExcelColumns { .. } => Some(
+                "write to a file that ends in .csv or .parquet, which have no such limit".into(),
+            ),
             _ => None,
         }
     }

@@ -90,6 +90,11 @@ impl Format {
         }
     }
 
+    /// Whether predictions in it are one file with an end of its own, which cannot grow by a row.
+    pub fn is_written_whole(self) -> bool {
+        matches!(self, Format::Parquet | Format::Xlsx)
+    }
+
     /// Whether a row is an object, with types, and not cells of text.
     pub fn has_objects(self) -> bool {
         matches!(self, Format::Jsonl | Format::Json | Format::Parquet)

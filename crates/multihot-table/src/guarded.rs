@@ -1,4 +1,4 @@
-//! A panic of a library that reads what came from outside, as an error.
+//! A panic of a library that reads what came from outside, or writes to a full disk, as an error.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -13,6 +13,11 @@ thread_local! {
 /// Readers of Parquet and of workbooks assert what a damaged file may break. What `read` was
 /// working on must not be used after an error.
 pub(crate) fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+    caught(read).map_err(|said| format!("it is damaged ({said})"))
+}
+
+/// Runs `work`; a panic in it is an error with what it said, and nothing is printed.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let hook = panic::take_hook();
@@ -23,17 +28,14 @@ pub(crate) fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
         }));
     });
     let was_guarded = IS_GUARDED.replace(true);
-    let result = panic::catch_unwind(AssertUnwindSafe(read));
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
     IS_GUARDED.set(was_guarded);
     result.map_err(|said| {
         let said = said
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| said.downcast_ref::<&str>().copied());
-        format!(
-            "it is damaged ({})",
-            said.unwrap_or("for no reason that is known")
-        )
+        said.unwrap_or("for no reason that is known").to_owned()
     })
 }
 

@@ -1,4 +1,8 @@
-//! Predictions out: one line for each row, in order.
+//! Predictions out: one row for each of the input, in order.
+
+mod parquet;
+mod record;
+mod xlsx;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -13,6 +17,10 @@ use crate::error::TableError;
 use crate::format::Format;
 use crate::jsonl::Object;
 use crate::rows::{Fields, TextRow};
+
+use self::parquet::ParquetOut;
+use self::record::{Columns, OutRecord};
+use self::xlsx::XlsxOut;
 
 /// What a model says about a text; one entry a label.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +72,7 @@ pub struct PredictionColumns {
     pub windows: bool,
 }
 
-/// Writes predictions as CSV or as JSON lines.
+/// Writes predictions as CSV, JSON lines, Parquet or an Excel workbook.
 ///
 /// CSV repeats the input's columns and adds `probability_<label>`, where asked
 /// `raw_probability_<label>` and `logit_<label>`, `labels`, a JSON list, and where asked such a
@@ -72,21 +80,30 @@ pub struct PredictionColumns {
 /// and logits where asked, labels, unsure, whether the probabilities are calibrated, and windows
 /// where asked: `{"count": 5, "deciding": {"<label>": {"window": 3, "characters": [768, 1800]}}}`.
 /// Numbers are the shortest that read back as the same `f32`.
+///
+/// Parquet and Excel have the columns of CSV: the input's as text, numbers as numbers, and in
+/// Parquet `labels` and `unsure` as lists of strings.
 pub struct PredictionWriter<W: Write> {
     out: Out<W>,
     labels: Vec<String>,
-    columns: Vec<String>,
     wanted: PredictionColumns,
 }
 
 enum Out<W: Write> {
-    Csv(Box<csv::Writer<W>>),
+    Csv(Box<csv::Writer<W>>, Columns),
     Jsonl(W),
+    Parquet(Box<ParquetOut<W>>, Columns),
+    Xlsx(Box<XlsxOut<W>>, Columns),
 }
 
 impl<W: Write> PredictionWriter<W> {
     /// A writer for `labels`, of rows whose `columns` are [`TextRows::columns`]; a CSV's header
-    /// is written now. Formats with objects in them are written as JSON lines, the others as CSV.
+    /// is written now. Both kinds of JSON are written as JSON lines; lines, tabs and OpenDocument
+    /// as CSV.
+    ///
+    /// # Errors
+    ///
+    /// When `columns` has one that is added, or there are more than the format takes.
     ///
     /// [`TextRows::columns`]: crate::TextRows::columns
     pub fn new(
@@ -96,86 +113,76 @@ impl<W: Write> PredictionWriter<W> {
         columns: &[String],
         wanted: PredictionColumns,
     ) -> Result<Self, TableError> {
-        let mut writer = Self::going_on(out, format, labels, columns, wanted);
-        writer.write_header()?;
-        Ok(writer)
+        if !format.is_written_whole() {
+            let mut writer = Self::going_on(out, format, labels, columns, wanted)?;
+            writer.write_header()?;
+            return Ok(writer);
+        }
+        let columns = Columns::new(labels, columns, wanted)?;
+        let out = match format {
+            Format::Xlsx => Out::Xlsx(Box::new(XlsxOut::new(out, &columns)?), columns),
+            _ => Out::Parquet(Box::new(ParquetOut::new(out, &columns)?), columns),
+        };
+        Ok(PredictionWriter {
+            out,
+            labels: labels.to_vec(),
+            wanted,
+        })
     }
 
     /// A writer that goes on where another one stopped: it writes no header.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`]; and when `format` [is written whole](Format::is_written_whole).
     pub fn going_on(
         out: W,
         format: Format,
         labels: &[String],
         columns: &[String],
         wanted: PredictionColumns,
-    ) -> Self {
+    ) -> Result<Self, TableError> {
+        if format.is_written_whole() {
+            return Err(TableError::WrittenWhole { format });
+        }
         let out = if format.has_objects() {
             Out::Jsonl(out)
         } else {
-            Out::Csv(Box::new(csv::Writer::from_writer(out)))
+            let columns = Columns::new(labels, columns, wanted)?;
+            Out::Csv(Box::new(csv::Writer::from_writer(out)), columns)
         };
-        PredictionWriter {
+        Ok(PredictionWriter {
             out,
             labels: labels.to_vec(),
-            columns: columns.to_vec(),
             wanted,
-        }
+        })
     }
 
     fn write_header(&mut self) -> Result<(), TableError> {
-        let Out::Csv(out) = &mut self.out else {
-            return Ok(());
-        };
-        let named = |prefix: &'static str| {
-            let labels = self.labels.iter();
-            labels.map(move |label| format!("{prefix}_{label}"))
-        };
-        let mut added: Vec<String> = named("probability").collect();
-        if self.wanted.raw_probabilities {
-            added.extend(named("raw_probability"));
+        match &mut self.out {
+            Out::Csv(out, columns) => out.write_record(columns.names()).map_err(not_written),
+            _ => Ok(()),
         }
-        if self.wanted.logits {
-            added.extend(named("logit"));
-        }
-        added.push("labels".to_owned());
-        if self.wanted.unsure {
-            added.push("unsure".to_owned());
-        }
-        if self.wanted.windows {
-            added.push("windows".to_owned());
-        }
-        if let Some(column) = self.columns.iter().find(|column| added.contains(column)) {
-            return Err(TableError::Collision {
-                column: column.clone(),
-            });
-        }
-        out.write_record(self.columns.iter().chain(&added))
-            .map_err(not_written)
     }
 
-    /// Writes the line of a row.
+    /// Writes a row.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or is more than the format takes.
     ///
     /// # Panics
     ///
     /// When `prediction` has not one entry a label, or lacks numbers that the writer was made with.
     pub fn write(&mut self, row: &TextRow, prediction: &Prediction<'_>) -> Result<(), TableError> {
         let prediction = self.wanted_of(prediction);
+        let record = |columns| OutRecord::new(row, &prediction, &self.labels, columns);
         match &mut self.out {
-            Out::Csv(out) => {
-                let mut record = cells(row, &self.columns);
-                for number in prediction.numbers() {
-                    record.push_field(number_text(*number).as_bytes());
-                }
-                record.push_field(json(&names(&self.labels, prediction.labels)).as_bytes());
-                if self.wanted.unsure {
-                    record.push_field(json(&names(&self.labels, prediction.unsure)).as_bytes());
-                }
-                if let Some(windows) = prediction.windows {
-                    let windows = Windows::new(&self.labels, windows);
-                    record.push_field(json(&windows).as_bytes());
-                }
-                out.write_byte_record(&record).map_err(not_written)
-            }
+            Out::Csv(out, columns) => out
+                .write_byte_record(&record(columns).into_text())
+                .map_err(not_written),
+            Out::Parquet(out, columns) => out.write(&record(columns)),
+            Out::Xlsx(out, columns) => out.write(&record(columns)),
             Out::Jsonl(out) => {
                 let scores = |values| Scores {
                     labels: &self.labels,
@@ -233,24 +240,29 @@ impl<W: Write> PredictionWriter<W> {
         }
     }
 
-    /// Hands everything written so far on, for a reader who waits for it.
+    /// Hands everything written so far on, for a reader who waits for it; of Parquet the whole row
+    /// groups, of a workbook nothing.
     pub fn flush(&mut self) -> Result<(), TableError> {
         match &mut self.out {
-            Out::Csv(out) => out.flush(),
+            Out::Csv(out, _) => out.flush(),
             Out::Jsonl(out) => out.flush(),
+            Out::Parquet(out, _) => out.flush(),
+            Out::Xlsx(..) => Ok(()),
         }
         .map_err(TableError::Write)
     }
 
     /// Writes what is still held back. Without this call the end may be missing, and an error
-    /// with it.
+    /// with it; Parquet and workbooks cannot be read.
     pub fn finish(mut self) -> Result<W, TableError> {
         self.flush()?;
         match self.out {
-            Out::Csv(out) => out
+            Out::Csv(out, _) => out
                 .into_inner()
                 .map_err(|error| TableError::Write(error.into_error())),
             Out::Jsonl(out) => Ok(out),
+            Out::Parquet(out, _) => out.finish(),
+            Out::Xlsx(out, _) => out.finish(),
         }
     }
 }
@@ -402,6 +414,15 @@ mod tests {
     /// Predictions of 0.5 and 1e-7, of which the first label holds and the second is unsure, for
     /// every row of `table`.
     fn predicted(name: &str, table: &str, format: Format, wanted: PredictionColumns) -> String {
+        String::from_utf8(written(name, table, format, wanted).unwrap()).unwrap()
+    }
+
+    fn written(
+        name: &str,
+        table: &str,
+        format: Format,
+        wanted: PredictionColumns,
+    ) -> Result<Vec<u8>, TableError> {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, table).unwrap();
@@ -412,7 +433,7 @@ mod tests {
         let rows = open(&Source::File(path), &options).unwrap();
         let labels = LABELS.map(str::to_owned);
         let mut writer =
-            PredictionWriter::new(Vec::new(), format, &labels, rows.columns(), wanted).unwrap();
+            PredictionWriter::new(Vec::new(), format, &labels, rows.columns(), wanted)?;
         let deciding = [(2, [40, 90]), (1, [0, 45])];
         let deciding = deciding.map(|(window, characters)| DecidingWindow { window, characters });
         let windows = TextWindows {
@@ -428,9 +449,115 @@ mod tests {
             windows: Some(&windows),
         };
         for row in rows {
-            writer.write(&row.unwrap(), &prediction).unwrap();
+            writer.write(&row.unwrap(), &prediction)?;
         }
-        String::from_utf8(writer.finish().unwrap()).unwrap()
+        writer.finish()
+    }
+
+    /// The names of the columns of a table, and the cells of its rows, as our reader has them.
+    fn read_back(bytes: &[u8], format: Format) -> (Vec<String>, Vec<Vec<String>>) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(format!("t.{format}"));
+        std::fs::write(&path, bytes).unwrap();
+        let rows = open(&Source::File(path), &ReadOptions::default()).unwrap();
+        let columns = rows.columns().to_vec();
+        let cells = rows.map(|row| {
+            let cells = cells(&row.unwrap(), &columns);
+            let cells = cells.iter().map(|cell| String::from_utf8(cell.to_vec()));
+            cells.collect::<Result<_, _>>().unwrap()
+        });
+        let cells = cells.collect();
+        (columns, cells)
+    }
+
+    /// A table of `texts`, in lines of JSON, which hold any text.
+    fn table_of<S: AsRef<str>>(texts: &[S]) -> String {
+        let line = |text: &S| {
+            format!(
+                "{}\n",
+                serde_json::json!({"text": text.as_ref(), "n": "007"})
+            )
+        };
+        texts.iter().map(line).collect()
+    }
+
+    const HOSTILE: [&str; 18] = [
+        "quotes \" and \"\", commas",
+        "lines\n\nof\r\nall\rkinds\n",
+        "👩\u{200d}👩\u{200d}👧 e\u{301}",
+        "=1+1",
+        "+49 30",
+        "@SUM(A1)",
+        "",
+        " \tspaces  ",
+        "\r\u{a0}",
+        "nul \0 unit \u{1f} delete \u{7f}",
+        "\u{fffe}\u{ffff}",
+        "_x0041_x0042_ _x000D_",
+        "<r>&amp; ]]> <!-- </r>",
+        "https://example.org",
+        "0012",
+        "1e5",
+        "TRUE",
+        "NULL",
+    ];
+
+    #[test]
+    fn parquet_and_excel_hold_any_text_and_the_columns_of_csv() {
+        for format in [Format::Parquet, Format::Xlsx] {
+            for wanted in [NOTHING_MORE, EVERYTHING] {
+                let table = table_of(&HOSTILE);
+                let csv = written("t.jsonl", &table, Format::Csv, wanted).unwrap();
+                let (expected_names, expected) = read_back(&csv, Format::Csv);
+                let bytes = written("t.jsonl", &table, format, wanted).unwrap();
+                let (names, rows) = read_back(&bytes, format);
+                assert_eq!(names, expected_names, "{format}");
+                assert_eq!(rows.len(), HOSTILE.len(), "{format}");
+                for ((row, expected), text) in rows.iter().zip(&expected).zip(HOSTILE) {
+                    assert_eq!(row[..2], [text, "007"], "{format}");
+                    for ((cell, expected), name) in row.iter().zip(expected).zip(&names).skip(2) {
+                        match expected.parse::<f32>() {
+                            Ok(number) => assert_eq!(cell.parse(), Ok(number), "{format} {name}"),
+                            Err(_) => assert_eq!(cell, expected, "{format} {name}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn excel_has_limits_that_are_said() {
+        let long = "é".repeat(32_767);
+        let fits = table_of(&["short", &long]);
+        assert!(written("t.jsonl", &fits, Format::Xlsx, NOTHING_MORE).is_ok());
+        // Two units a character.
+        let longer = table_of(&["short", &"👩".repeat(16_384)]);
+        assert!(written("t.jsonl", &longer, Format::Parquet, NOTHING_MORE).is_ok());
+        let error = written("t.jsonl", &longer, Format::Xlsx, NOTHING_MORE).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 2: column `text` holds 32768 characters; a cell of Excel takes 32767"
+        );
+        assert!(error.hint().unwrap().contains(".parquet"));
+        let new = |columns: &[String]| {
+            let made = PredictionWriter::new(Vec::new(), Format::Xlsx, &[], columns, NOTHING_MORE);
+            made.map(|_| ()).map_err(|error| error.to_string())
+        };
+        let columns: Vec<String> = (0..16_384).map(|i| i.to_string()).collect();
+        assert_eq!(new(&columns[1..]), Ok(()));
+        let said = "the predictions have 16385 columns; a sheet of Excel takes 16384";
+        assert_eq!(new(&columns), Err(said.to_owned()));
+        let said = new(&["x".repeat(32_768)]).unwrap_err();
+        assert!(said.starts_with("the header: column `x"), "{said}");
+    }
+
+    #[test]
+    fn what_is_written_whole_is_not_gone_on_with() {
+        for format in Format::ALL {
+            let made = PredictionWriter::going_on(Vec::new(), format, &[], &[], NOTHING_MORE);
+            assert_eq!(made.is_err(), format.is_written_whole(), "{format}");
+        }
     }
 
     #[test]
@@ -559,6 +686,10 @@ mod tests {
         }
         assert!(new("sports", Format::Csv, EVERYTHING));
         assert!(new("labels", Format::Jsonl, EVERYTHING));
+        for format in [Format::Parquet, Format::Xlsx] {
+            assert!(!new("probability_sports", format, NOTHING_MORE), "{format}");
+            assert!(new("sports", format, EVERYTHING), "{format}");
+        }
     }
 
     #[test]
@@ -572,7 +703,7 @@ mod tests {
                 Ok(())
             }
         }
-        for format in [Format::Csv, Format::Jsonl] {
+        for format in [Format::Csv, Format::Jsonl, Format::Parquet, Format::Xlsx] {
             let mut writer = PredictionWriter::new(Full, format, &[], &[], NOTHING_MORE).unwrap();
             let row = TextRow {
                 line: 1,
@@ -593,6 +724,19 @@ mod tests {
             let written = writer.write(&row, &prediction);
             let ended = written.and_then(|()| writer.finish().map(|_| ()));
             assert!(matches!(ended, Err(TableError::Write(_))), "{format}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn any_text_stands_in_parquet_and_excel(texts in prop::collection::vec(any::<String>(), 1..20)) {
+            for format in [Format::Parquet, Format::Xlsx] {
+                let bytes = written("t.jsonl", &table_of(&texts), format, NOTHING_MORE).unwrap();
+                let (_, rows) = read_back(&bytes, format);
+                let found: Vec<&String> = rows.iter().map(|row| &row[0]).collect();
+                prop_assert_eq!(found, texts.iter().collect::<Vec<_>>(), "{}", format);
+            }
         }
     }
 

@@ -24,7 +24,7 @@ const PORTION_BYTES: usize = 4 << 20;
 /// How predictions are written.
 #[derive(Clone, Copy, Debug)]
 pub struct PredictOptions {
-    /// Csv or Jsonl.
+    /// Csv, Jsonl, Parquet or Xlsx.
     pub format: Format,
     /// Write the network's raw outputs too.
     pub logits: bool,
@@ -60,12 +60,13 @@ pub struct PredictSummary {
 
 /// Scores `rows` and writes one output row for each, in order, behind those that `so_far` says are
 /// written: as many of `rows` are passed over. `progress` hears the number of rows written so far,
-/// after each portion, all of which has then left for `out`; it may end the prediction.
+/// after each portion, all of which has then left for `out` unless the format is written whole; it may
+/// end the prediction.
 ///
 /// # Errors
 ///
 /// At the first row that cannot be read, scored or written; the rows before it are written. When
-/// there are fewer rows than were written.
+/// there are fewer rows than were written, or some were in a format that is written whole.
 pub fn predict<W: Write>(
     classifier: &Classifier,
     mut rows: TextRows,
@@ -78,11 +79,7 @@ pub fn predict<W: Write>(
     let columns = rows.columns().to_vec();
     let make = match so_far.bytes {
         0 => PredictionWriter::new,
-        _ => |out, format, labels: &[String], columns: &[String], wanted| {
-            Ok(PredictionWriter::going_on(
-                out, format, labels, columns, wanted,
-            ))
-        },
+        _ => PredictionWriter::going_on,
     };
     let mut writer = make(
         out,

@@ -23,6 +23,8 @@ use part::{Part, origin};
 
 /// Runs `predict` and writes the answers to `--output`, else to `out`.
 pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
+    let named = named_format(args);
+    check_written_whole(args, named)?;
     let precision = args.precision.precision.into();
     let mut classifier = load(&args.model, precision, &args.columns, &args.machine)?;
     if let Some(threshold) = args.threshold.threshold {
@@ -34,7 +36,7 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     let said = notes.all();
     say_notes(&said);
     let options = PredictOptions {
-        format: format(args, &rows),
+        format: named.unwrap_or_else(|| format_for(&rows)),
         logits: args.logits,
         raw: args.raw,
     };
@@ -95,18 +97,50 @@ fn say_notes(notes: &[String]) {
     }
 }
 
-/// `--format`, else the ending of `--output`, else the format of the input.
-fn format(args: &PredictArgs, rows: &TextRows) -> Format {
+/// `--format`, else what the ending of `--output` names.
+fn named_format(args: &PredictArgs) -> Option<Format> {
     if let Some(format) = args.format {
-        return format.into();
+        return Some(format.into());
     }
-    let ending = args.output.as_deref().and_then(Path::extension);
-    match ending.and_then(|ending| ending.to_str()) {
-        Some("jsonl" | "ndjson") => Format::Jsonl,
-        Some("csv") => Format::Csv,
-        _ if rows.format().has_objects() && rows.format() != Format::Parquet => Format::Jsonl,
+    let ending = args.output.as_deref()?.extension()?.to_str()?;
+    match ending.to_lowercase().as_str() {
+        "csv" => Some(Format::Csv),
+        "jsonl" | "ndjson" => Some(Format::Jsonl),
+        "parquet" | "pq" => Some(Format::Parquet),
+        "xlsx" => Some(Format::Xlsx),
+        _ => None,
+    }
+}
+
+/// The format that answers to `rows` have where none is named.
+fn format_for(rows: &TextRows) -> Format {
+    match rows.format() {
+        Format::Jsonl | Format::Json => Format::Jsonl,
         _ => Format::Csv,
     }
+}
+
+/// That a file with an end of its own goes to a file, and is not to be taken up.
+fn check_written_whole(args: &PredictArgs, format: Option<Format>) -> Result<()> {
+    let Some(format) = format.filter(|format| format.is_written_whole()) else {
+        return Ok(());
+    };
+    let (message, hint) = match &args.output {
+        None => (
+            format!("{format} is not for standard output, which is read row by row"),
+            format!("name a file: `--output answers.{format}`"),
+        ),
+        Some(_) if args.resume => (
+            format!("`--resume` goes on with CSV and JSON lines; {format} is written whole"),
+            "leave `--resume` out, or write to a file that ends in .csv or .jsonl".to_owned(),
+        ),
+        Some(_) => return Ok(()),
+    };
+    Err(Usage {
+        message,
+        hint: Some(hint),
+    }
+    .into())
 }
 
 /// A prediction that goes to a file.
@@ -122,8 +156,9 @@ impl Job<'_> {
         // Where a link leads, not the link.
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let is_device = target.exists() && !target.is_file();
+        let may_go_on = !is_device && !self.options.format.is_written_whole();
         match origin(self.args) {
-            Some(origin) if !is_device => self.to_part(rows, &target, &origin),
+            Some(origin) if may_go_on => self.to_part(rows, &target, &origin),
             _ if self.args.resume => Err(Usage {
                 message: "`--resume` is for a table and an output that are files on disk".into(),
                 hint: None,
@@ -177,7 +212,8 @@ impl Job<'_> {
         Ok(summary)
     }
 
-    /// Writes a file that goes away with a stop: what is read cannot be read again.
+    /// Writes a file that goes away with a stop: what is read cannot be read again, or what is
+    /// written cannot be gone on with.
     fn to_temporary(&self, rows: TextRows, target: &Path) -> Result<PredictSummary> {
         let folder = target
             .parent()
@@ -188,6 +224,11 @@ impl Job<'_> {
         file.as_file().sync_all().with_context(|| cannot(target))?;
         if !summary.interrupted {
             file.persist(target).with_context(|| cannot(target))?;
+        } else if self.options.format.is_written_whole() {
+            say(format_args!(
+                "nothing is left of {}: only CSV and JSON lines can be gone on with",
+                target.display()
+            ));
         }
         Ok(summary)
     }

@@ -441,3 +441,97 @@ fn no_rows_are_no_answers() {
     assert!(matches!(run.code, Some(0 | 1)), "{run:#?}");
     assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
 }
+
+/// The cells of `column` in a table, by way of the ids of its answers: numbers as numbers, all else
+/// as text.
+fn cells(place: &Place, table: &str, column: &str) -> Vec<Value> {
+    let model = text(trained());
+    let args = [
+        "predict", &model, table, "--format", "jsonl", "--id", column,
+    ];
+    let rows = lines(&place.run(&args).succeeds().stdout);
+    let cells = rows.iter().map(|row| {
+        let cell = &row["id"];
+        let cell = cell
+            .as_str()
+            .map_or_else(|| cell.to_string(), str::to_owned);
+        cell.parse::<f32>()
+            .map_or(json!(cell), |number| json!(number))
+    });
+    cells.collect()
+}
+
+#[test]
+fn parquet_and_excel_have_the_columns_of_csv() {
+    let place = Place::new();
+    place.file("t.csv", TABLE);
+    let model = text(trained());
+    for output in ["a.csv", "a.parquet", "a.XLSX"] {
+        let args = ["predict", &model, "t.csv", "--logits", "--output", output];
+        place.run(&args).succeeds().says(&["3 rows written to"]);
+    }
+    for column in [
+        "id",
+        "source",
+        "probability_sports",
+        "logit_sports",
+        "labels",
+    ] {
+        let expected = cells(&place, "a.csv", column);
+        assert_eq!(expected.len(), 3);
+        for table in ["a.parquet", "a.XLSX"] {
+            assert_eq!(cells(&place, table, column), expected, "{table} {column}");
+        }
+    }
+    // No part is left, and a part of another prediction is nothing to them.
+    assert_eq!(place.names(), ["a.XLSX", "a.csv", "a.parquet", "t.csv"]);
+    let piped = ["predict", &model, "-", "--input-format", "csv", "--output"];
+    let piped = [&piped[..], &["b", "--format", "parquet"]].concat();
+    place.run_with_input(&piped, TABLE).succeeds();
+    assert_eq!(
+        fs::read(place.path("b")).unwrap(),
+        {
+            let args = ["predict", &model, "t.csv", "--output", "c.pq"];
+            place.run(&args).succeeds();
+            fs::read(place.path("c.pq")).unwrap()
+        },
+        "the same rows are the same bytes"
+    );
+}
+
+#[test]
+fn what_is_written_whole_needs_a_file_and_is_not_gone_on_with() {
+    let place = Place::new();
+    place.file("t.csv", TABLE);
+    let model = text(trained());
+    for format in ["parquet", "xlsx"] {
+        let args = ["predict", &model, "t.csv", "--format", format];
+        let run = place.run(&args).ends_with(2);
+        let expected = format!(
+            "error: {format} is not for standard output, which is read row by row\n\
+             hint: name a file: `--output answers.{format}`\n"
+        );
+        assert_eq!(run.stderr, expected);
+        let output = format!("a.{format}");
+        let args = ["predict", &model, "t.csv", "--output", &output, "--resume"];
+        let run = place.run(&args).ends_with(2);
+        let expected = format!(
+            "error: `--resume` goes on with CSV and JSON lines; {format} is written whole\n"
+        );
+        assert!(run.stderr.starts_with(&expected), "{}", run.stderr);
+    }
+    assert_eq!(place.names(), ["t.csv"]);
+}
+
+#[test]
+fn a_text_that_is_too_long_for_excel_is_an_error_and_leaves_no_file() {
+    let place = Place::new();
+    place.file("t.csv", format!("text\nshort\n{}\n", "a ".repeat(20_000)));
+    let model = text(trained());
+    let args = ["predict", &model, "t.csv", "--output", "a.xlsx"];
+    place.run(&args).fails_with(&[
+        "line 3: column `text` holds 40000 characters; a cell of Excel takes 32767",
+        "hint: write to a file that ends in .csv or .parquet",
+    ]);
+    assert_eq!(place.names(), ["t.csv"]);
+}

@@ -77,7 +77,7 @@ pub const TARGETS: [Target; 7] = [
         seeds: &[OPENDOCUMENT.as_bytes()],
         words: &[
             "<table:table-row>", "</table:table-row>", "<table:table-cell/>", "<text:p>", "</text:p>",
-            "<text:s text:c=\"99999999\"/>", "table:number-rows-repeated=\"99999999999\"",
+            "<text:s text:c=\"9999999\"/>", "table:number-rows-repeated=\"99999999999\"",
             "table:number-columns-repeated=\"16384\"", "<office:annotation>", "&#x110000;", "&amp;",
             "<![CDATA[", "]]>", "<table:table table:name=\"B\">", "</table:table>", "<!--", "-->",
         ],

@@ -237,42 +237,51 @@ fn go_through(
         }
         Err(error) => return Err(places.found_again(error)),
     };
+    let (cells, targets) = answers(&labels, &columns);
+    let has_id = options.id.is_some() || names.iter().any(|name| name == options.id_column());
+    let mut scan = Scan {
+        format: texts.format(),
+        carried: names,
+        text_columns: texts.text_columns().to_vec(),
+        pair_column: texts.pair_column().map(str::to_owned),
+        id_column: has_id.then(|| options.id_column().to_owned()),
+        labels: labels.names,
+        reading: labels.reading,
+        notes: [texts.notes().all(), labels.notes].concat(),
+        rows: columns.n_rows(),
+        cells,
+        targets,
+        weights,
+        source: source_name,
+    };
+    scan.leave_out_roles(options, &labels.columns);
+    Ok((scan, no_labels))
+}
+
+/// The cells of all rows, and the chances of those rows that have some, by row.
+fn answers(labels: &Labels, columns: &Columns<'_>) -> (Vec<Cell>, BTreeMap<usize, Vec<f32>>) {
     let n_rows = columns.n_rows();
     let mut cells = Vec::with_capacity(n_rows * labels.names.len());
     let mut targets = BTreeMap::new();
     for row in 0..n_rows {
-        let answers = labels.answers(&columns, row);
+        let answers = labels.answers(columns, row);
         cells.extend(answers.cells);
         targets.extend(answers.targets.map(|shares| (row, shares)));
     }
-    let has_id = options.id.is_some() || names.iter().any(|name| name == options.id_column());
-    let id_column = has_id.then(|| options.id_column().to_owned());
-    let text_columns = texts.text_columns().to_vec();
-    let pair_column = texts.pair_column().map(str::to_owned);
-    let is_carried = |name: &&String| {
-        let roles = [&pair_column, &id_column, &options.weight];
-        !text_columns
-            .iter()
-            .any(|text| text == *name || head(text) == *name)
-            && !roles.into_iter().flatten().any(|role| role == *name)
-            && !labels.columns.contains(name)
-    };
-    let scan = Scan {
-        format: texts.format(),
-        carried: names.iter().filter(is_carried).cloned().collect(),
-        text_columns,
-        pair_column,
-        id_column,
-        labels: labels.names,
-        reading: labels.reading,
-        notes: [texts.notes().all(), labels.notes].concat(),
-        rows: n_rows,
-        cells,
-        targets,
-        weights,
-        source: source_name.clone(),
-    };
-    Ok((scan, no_labels))
+    (cells, targets)
+}
+
+impl Scan {
+    /// Leaves those columns in `carried` that have no part to play, labels standing in `labels`.
+    fn leave_out_roles(&mut self, options: &ReadOptions, labels: &[String]) {
+        let roles = [&self.pair_column, &self.id_column, &options.weight];
+        let texts = &self.text_columns;
+        self.carried.retain(|name| {
+            !texts.iter().any(|text| text == name || head(text) == name)
+                && !roles.into_iter().flatten().any(|role| role == name)
+                && !labels.contains(name)
+        });
+    }
 }
 
 /// A column that says one thing about each row.

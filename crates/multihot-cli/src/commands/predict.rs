@@ -69,17 +69,7 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     } else if let Some(path) = &args.output
         && !summary.interrupted
     {
-        say(format_args!(
-            "{} rows written to {}",
-            summary.rows,
-            path.display()
-        ));
-        if let Some(windowed @ 1..) = summary.windowed {
-            say(format_args!(
-                "{windowed} texts were read in several windows"
-            ));
-        }
-        say(speed(&summary.scoring, summary.peak_rss_bytes));
+        say_summary(&summary, path);
     }
     // The program ends here: to free a vocabulary word by word takes longer than one answer.
     let interrupted = summary.interrupted;
@@ -89,6 +79,17 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     } else {
         Outcome::Done
     })
+}
+
+fn say_summary(summary: &PredictSummary, path: &Path) {
+    let (rows, path) = (summary.rows, path.display());
+    say(format_args!("{rows} rows written to {path}"));
+    if let Some(windowed @ 1..) = summary.windowed {
+        say(format_args!(
+            "{windowed} texts were read in several windows"
+        ));
+    }
+    say(speed(&summary.scoring, summary.peak_rss_bytes));
 }
 
 fn say_notes(notes: &[String]) {

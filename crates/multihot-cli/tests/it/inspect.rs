@@ -88,6 +88,10 @@ fn a_sound_table_is_no_problem_and_an_encoder_says_what_it_would_take() {
         .json();
     assert_eq!(report["lengths"]["limit"], 8);
     assert!(report["training"]["seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(
+        report["findings"][0]["advice"],
+        "`--windows 8` reads long texts whole"
+    );
     assert_eq!(report["lengths"]["cut"].as_array().unwrap().len(), 1);
 }
 

@@ -304,7 +304,7 @@ fn lengths(lengths: &Lengths) -> Vec<Finding> {
         findings.push(finding(
             cut.share >= SPOILING_CUT,
             message,
-            "`--windows` reads long texts whole",
+            &format!("`--windows {}` reads long texts whole", cut.length),
         ));
     }
     if let Some(share) = lengths

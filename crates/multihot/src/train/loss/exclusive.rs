@@ -120,20 +120,16 @@ pub(super) fn unsmoothed(
     smoothing: f64,
     smallest: f64,
 ) -> Vec<f32> {
-    let logits = group.outcome_logits(row);
-    let all = log_sum_exp(logits.iter().copied());
-    let floor = smoothing / logits.len() as f64;
-    let lowest = (1.0 - smoothing) * smallest + floor;
-    let log_chance = |&z: &f64| {
-        let q = (z - all).exp();
+    let (floor, lowest) = ends(group, smoothing, smallest);
+    log_chances(group, row, |log_q| {
+        let q = log_q.exp();
         if q >= lowest {
             ((q - floor) / (1.0 - smoothing)).ln()
         } else {
             // In logarithms, as `q` may be too small for a number.
-            smallest.ln() + z - all - lowest.ln()
+            smallest.ln() + log_q - lowest.ln()
         }
-    };
-    member_logits(group, logits.iter().map(log_chance).collect())
+    })
 }
 
 /// [`unsmoothed`] the other way round, exact where no chance is below the smallest.
@@ -143,19 +139,28 @@ pub(super) fn smoothed(
     smoothing: f64,
     smallest: f64,
 ) -> Vec<f32> {
-    let logits = group.outcome_logits(row);
-    let all = log_sum_exp(logits.iter().copied());
-    let floor = smoothing / logits.len() as f64;
-    let lowest = (1.0 - smoothing) * smallest + floor;
-    let log_answer = |&z: &f64| {
-        let p = (z - all).exp();
+    let (floor, lowest) = ends(group, smoothing, smallest);
+    log_chances(group, row, |log_p| {
+        let p = log_p.exp();
         if p >= smallest {
             ((1.0 - smoothing) * p + floor).ln()
         } else {
-            lowest.ln() + z - all - smallest.ln()
+            lowest.ln() + log_p - smallest.ln()
         }
-    };
-    member_logits(group, logits.iter().map(log_answer).collect())
+    })
+}
+
+/// What smoothing gives an outcome of chance 0, and what it gives one of the `smallest` chance.
+fn ends(group: &ExclusiveGroup, smoothing: f64, smallest: f64) -> (f64, f64) {
+    let floor = smoothing / group.n_outcomes() as f64;
+    (floor, (1.0 - smoothing) * smallest + floor)
+}
+
+/// The members' logits once `map` has been through the logarithm of each outcome's chance.
+fn log_chances(group: &ExclusiveGroup, row: &[f32], map: impl Fn(f64) -> f64) -> Vec<f32> {
+    let logits = group.outcome_logits(row);
+    let all = log_sum_exp(logits.iter().copied());
+    member_logits(group, logits.into_iter().map(|z| map(z - all)).collect())
 }
 
 /// The members' logits, moved so that the one of none is 0 where there is one.

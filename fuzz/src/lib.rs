@@ -140,14 +140,24 @@ impl Target {
             format: self.format,
             ..ReadOptions::default()
         };
-        if let Ok(rows) = open(&source, &options) {
-            let _ = rows.take(MOST_ROWS).filter(Result::is_ok).count();
-        }
-        if let Ok(records) = raw_records(&source, &options) {
-            let _ = records.take(MOST_ROWS).filter(Result::is_ok).count();
-        }
-        let _ = read(&source, &options).map(|table| table.detection());
+        read_as(&source, &options);
+        let without_header = ReadOptions {
+            text: vec!["1".into()],
+            no_header: true,
+            ..options
+        };
+        read_as(&source, &without_header);
     }
+}
+
+fn read_as(source: &Source, options: &ReadOptions) {
+    if let Ok(rows) = open(source, options) {
+        let _ = rows.take(MOST_ROWS).filter(Result::is_ok).count();
+    }
+    if let Ok(records) = raw_records(source, options) {
+        let _ = records.take(MOST_ROWS).filter(Result::is_ok).count();
+    }
+    let _ = read(source, options).map(|table| table.detection());
 }
 
 fn ods(content: &[u8]) -> Vec<u8> {

@@ -448,6 +448,9 @@ pub struct ColumnArgs {
     /// Sheet of a workbook [default: the first one]
     #[arg(long, value_name = "NAME")]
     pub sheet: Option<String>,
+    /// Read the first row as a row: the columns are then called 1, 2, 3, …
+    #[arg(long)]
+    pub no_header: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -660,6 +663,7 @@ impl ColumnArgs {
             delimiter: self.delimiter,
             encoding: self.encoding,
             sheet: self.sheet.clone(),
+            no_header: self.no_header,
             ..ReadOptions::default()
         }
     }
@@ -683,7 +687,8 @@ impl ColumnArgs {
         let given = given
             .into_iter()
             .filter_map(|(option, value)| Some([option.to_owned(), value?]));
-        given.flatten().collect()
+        let no_header = self.no_header.then(|| "--no-header".to_owned());
+        given.flatten().chain(no_header).collect()
     }
 }
 

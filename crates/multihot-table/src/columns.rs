@@ -22,7 +22,7 @@ const MOST_CONTENTS: usize = 100_000;
 
 /// What a column of names and lists is called, in any case; the first three are called so for
 /// nothing else.
-const LABEL_COLUMNS: [&str; 27] = [
+const LABEL_COLUMNS: [&str; 32] = [
     "labels",
     "label",
     "cats",
@@ -37,6 +37,7 @@ const LABEL_COLUMNS: [&str; 27] = [
     "genres",
     "genre",
     "emotions",
+    "emotion",
     "targets",
     "target",
     "étiquettes",
@@ -45,6 +46,10 @@ const LABEL_COLUMNS: [&str; 27] = [
     "etiquette",
     "catégories",
     "catégorie",
+    "émotions",
+    "émotion",
+    "rubriques",
+    "rubrique",
     "thèmes",
     "thème",
     "themes",

@@ -13,6 +13,7 @@ use csv::{ByteRecord, StringRecord};
 use crate::delimiter::delimiter_of;
 use crate::error::{TableError, stopped};
 use crate::format::Delimiter;
+use crate::names::numbered;
 use crate::notes::Notes;
 use crate::source::RECORD_LIMIT;
 
@@ -29,7 +30,7 @@ impl Cells {
     pub(crate) fn new(
         mut bytes: Box<dyn Read + Send>,
         given: Option<Delimiter>,
-        text_column: &str,
+        text_column: Option<&str>,
         notes: &Notes,
     ) -> Self {
         if let Some(delimiter) = given {
@@ -64,20 +65,33 @@ impl Read for Failing {
     }
 }
 
-/// The records below the header.
+/// The records below the header, or all of them where there is none.
 pub(crate) struct CsvRecords {
     source_name: String,
     reader: csv::Reader<Watch<Box<dyn Read + Send>>>,
     header: Vec<String>,
+    /// What the first record is called.
+    first_record: &'static str,
+    /// That record, where it is no header.
+    first: Option<(u64, StringRecord)>,
 }
 
 impl CsvRecords {
-    /// Reads the header.
-    pub(crate) fn new(source_name: String, cells: Cells) -> Result<Self, TableError> {
-        Self::with_limit(source_name, cells, RECORD_LIMIT)
+    /// Reads the header, or counts the columns of the first record.
+    pub(crate) fn new(
+        source_name: String,
+        cells: Cells,
+        has_header: bool,
+    ) -> Result<Self, TableError> {
+        Self::with_limit(source_name, cells, has_header, RECORD_LIMIT)
     }
 
-    fn with_limit(source_name: String, cells: Cells, limit: usize) -> Result<Self, TableError> {
+    fn with_limit(
+        source_name: String,
+        cells: Cells,
+        has_header: bool,
+        limit: usize,
+    ) -> Result<Self, TableError> {
         let Cells { delimiter, bytes } = cells;
         let reader = csv::ReaderBuilder::new()
             .delimiter(delimiter.0)
@@ -89,24 +103,35 @@ impl CsvRecords {
             source_name,
             reader,
             header: Vec::new(),
+            first_record: "the header",
+            first: None,
         };
-        let Some((line, header)) = records.record()? else {
+        let Some((line, first)) = records.record()? else {
             return Err(TableError::Empty {
                 source_name: records.source_name,
             });
         };
-        records.header = header.iter().map(str::to_owned).collect();
-        refuse_equal_names(&records.source_name, line, &records.header)?;
+        if has_header {
+            records.header = first.iter().map(str::to_owned).collect();
+            refuse_equal_names(&records.source_name, line, &records.header)?;
+        } else {
+            records.header = numbered(first.len());
+            records.first_record = "the first record";
+            records.first = Some((line, first));
+        }
         Ok(records)
     }
 
-    /// The header's names.
+    /// The names of the columns.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
 
     /// The next record and the line it starts on.
     pub(crate) fn next_record(&mut self) -> Result<Option<(u64, StringRecord)>, TableError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
         let Some((line, record)) = self.record()? else {
             return Ok(None);
         };
@@ -114,6 +139,7 @@ impl CsvRecords {
             return Err(TableError::Uneven {
                 source_name: self.source_name.clone(),
                 line,
+                first: self.first_record,
                 expected: self.header.len(),
                 found: record.len(),
             });
@@ -295,12 +321,26 @@ mod tests {
 
     fn all_with(delimiter: u8, bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, TableError> {
         let cells = cells(io::Cursor::new(bytes.to_vec()), delimiter);
-        let mut records = CsvRecords::new("t.csv".into(), cells)?;
+        let mut records = CsvRecords::new("t.csv".into(), cells, true)?;
         let mut rows = Vec::new();
         while let Some((line, record)) = records.next_record()? {
             rows.push((line, record.iter().map(str::to_owned).collect()));
         }
         Ok(rows)
+    }
+
+    #[test]
+    fn without_a_header_the_first_record_is_one() {
+        let table = "x,1\ny\n";
+        let cells = cells(table.as_bytes(), b',');
+        let mut records = CsvRecords::new("t.csv".into(), cells, false).unwrap();
+        assert_eq!(records.header(), ["1", "2"]);
+        let first = records.next_record().unwrap();
+        assert_eq!(first, Some((1, StringRecord::from(vec!["x", "1"]))));
+        assert_eq!(
+            records.next_record().unwrap_err().to_string(),
+            "t.csv:2: the first record has 2 columns, this record has 1"
+        );
     }
 
     #[test]
@@ -384,7 +424,7 @@ mod tests {
     fn a_record_past_the_limit_is_refused_before_it_fills_the_memory() {
         let endless = io::Cursor::new(b"a,b\n1,2\n\"".to_vec()).chain(io::repeat(b'x'));
         let mut records =
-            CsvRecords::with_limit("t.csv".into(), cells(endless, b','), 1 << 20).unwrap();
+            CsvRecords::with_limit("t.csv".into(), cells(endless, b','), true, 1 << 20).unwrap();
         assert_eq!(records.next_record().unwrap().unwrap().0, 2);
         let error = records.next_record().unwrap_err();
         assert_eq!(

@@ -16,8 +16,8 @@ const RECORDS: usize = 20;
 /// The delimiter of a table that starts with `sample`; `is_all` says that this is all there is.
 ///
 /// The one that makes a column called `text_column`; without such a column the one that cuts the
-/// header into two or more cells and the first records into as many.
-pub(crate) fn delimiter_of(sample: &[u8], is_all: bool, text_column: &str) -> Delimiter {
+/// first record into two or more cells and the next ones into as many.
+pub(crate) fn delimiter_of(sample: &[u8], is_all: bool, text_column: Option<&str>) -> Delimiter {
     let scores = CANDIDATES.map(|delimiter| {
         let score = Score::of(delimiter, sample, is_all, text_column);
         (delimiter, score)
@@ -42,7 +42,7 @@ struct Score {
 }
 
 impl Score {
-    fn of(delimiter: Delimiter, sample: &[u8], is_all: bool, text_column: &str) -> Self {
+    fn of(delimiter: Delimiter, sample: &[u8], is_all: bool, text_column: Option<&str>) -> Self {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter.0)
             .has_headers(false)
@@ -57,9 +57,9 @@ impl Score {
         let Some((header, rows)) = records.split_first() else {
             return Score::default();
         };
-        let text_column = text_column.as_bytes();
         Score {
-            has_text: header.iter().any(|name| name == text_column),
+            has_text: text_column
+                .is_some_and(|text| header.iter().any(|name| name == text.as_bytes())),
             is_even: !rows.is_empty() && rows.iter().all(|row| row.len() == header.len()),
             columns: header.len(),
         }
@@ -94,12 +94,12 @@ mod tests {
             ),
         ];
         for (name, sample, expected) in cases {
-            let found = delimiter_of(sample.as_bytes(), true, "text");
+            let found = delimiter_of(sample.as_bytes(), true, Some("text"));
             assert_eq!(char::from(found.0), expected, "{name}: {sample}");
         }
-        assert_eq!(delimiter_of(b"body;a\nx;1\ny", false, "body").0, b';');
+        assert_eq!(delimiter_of(b"body;a\nx;1\ny", false, Some("body")).0, b';');
         assert_eq!(
-            delimiter_of(b"review;a\nx;1\ny", false, "text").0,
+            delimiter_of(b"review;a\nx;1\ny", false, Some("text")).0,
             b';',
             "a cut record"
         );

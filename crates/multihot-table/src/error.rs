@@ -149,11 +149,13 @@ pub enum TableError {
         limit: usize,
     },
 
-    /// A record with more or fewer cells than the header.
-    #[error("{source_name}:{line}: the header has {expected} columns, this record has {found}")]
+    /// A record with more or fewer cells than the one that says how many there are.
+    #[error("{source_name}:{line}: {first} has {expected} columns, this record has {found}")]
     Uneven {
         source_name: String,
         line: u64,
+        /// The header, or the first record where there is none.
+        first: &'static str,
         expected: usize,
         found: usize,
     },
@@ -203,6 +205,18 @@ pub enum TableError {
         line: u64,
         text: String,
         found: String,
+    },
+
+    /// A document whose text stands in a file of its own that is not there.
+    #[error(
+        "{source_name}:{line}: the text stands in `{}`, {problem}",
+        shown(location)
+    )]
+    NoDocument {
+        source_name: String,
+        line: u64,
+        location: String,
+        problem: String,
     },
 
     /// Columns that an option or a model names and the table does not have.
@@ -483,6 +497,13 @@ impl TableError {
 
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
+        self.hint_on_the_file()
+            .or_else(|| self.hint_on_columns())
+            .or_else(|| self.hint_on_labels())
+    }
+
+    /// What to do about a file that cannot be read or written.
+    fn hint_on_the_file(&self) -> Option<String> {
         match self {
             Self::UnknownEnding { .. } => Some(
                 format!("to read it anyway, say how it is written, such as `--input-format csv`; there are {FORMATS}"),
@@ -500,6 +521,9 @@ impl TableError {
             Self::NoSheet { sheet, sheets, .. } => nearest(sheet, sheets)
                 .map(|name| format!("did you mean `--sheet {}`?", shown(&name))),
             Self::TooLarge { .. } => Some("is a closing quote or a line end missing?".into()),
+            Self::NoDocument { .. } => Some(
+                "put the files of the documents beside the table, as their `location` says".into(),
+            ),
             Self::Uneven { .. } => Some(
                 "a cell with a comma, a quote or a line end stands in quotes, and a quote inside it is doubled".into(),
             ),
@@ -509,6 +533,19 @@ impl TableError {
             Self::NotAnObject { may_be_text: true, .. } => Some(
                 "on standard input a line starting with `{` is a JSON object; `--input-format lines` reads every line as a text".into(),
             ),
+            Self::Collision { .. } => {
+                Some("rename that column, or write JSON lines with `--format jsonl`".into())
+            }
+            Self::ExcelCell { .. } | Self::ExcelRows { .. } | Self::ExcelColumns { .. } => Some(
+                "write to a file that ends in .csv or .parquet, which have no such limit".into(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// What to do about columns that are missing or asked for twice.
+    fn hint_on_columns(&self) -> Option<String> {
+        match self {
             Self::NamedTwice { .. } => Some("rename one of the two".into()),
             Self::NoText { text, columns, .. } => Some(no_text_hint(text, columns)),
             Self::NoSuchColumn { missing, columns, .. } => missing
@@ -527,6 +564,16 @@ impl TableError {
             Self::TwoRoles { .. } => {
                 Some("`--text`, `--text-pair`, `--id`, `--labels` and `--ignore` each take their own columns".into())
             }
+            Self::BadWeight { .. } => {
+                Some("a row of weight 2 counts as two rows; one of weight 0 is left out".into())
+            }
+            _ => None,
+        }
+    }
+
+    /// What to do about answers that cannot be read.
+    fn hint_on_labels(&self) -> Option<String> {
+        match self {
             Self::NoLabels { lists: Some(column), .. } => Some(format!(
                 "`{column}` holds lists: `--labels {column}` reads labels there",
                 column = shown(column)
@@ -577,15 +624,6 @@ impl TableError {
             Self::WordTwice { .. } => Some("a word has one meaning".into()),
             Self::LabelNames { .. } => Some(
                 "a file of names has one a line, or `id,name`, or in JSON a list".into(),
-            ),
-            Self::BadWeight { .. } => {
-                Some("a row of weight 2 counts as two rows; one of weight 0 is left out".into())
-            }
-            Self::Collision { .. } => {
-                Some("rename that column, or write JSON lines with `--format jsonl`".into())
-            }
-            Self::ExcelCell { .. } | Self::ExcelRows { .. } | Self::ExcelColumns { .. } => Some(
-                "write to a file that ends in .csv or .parquet, which have no such limit".into(),
             ),
             _ => None,
         }
@@ -645,10 +683,23 @@ fn no_text_hint(text: &str, columns: &[String]) -> String {
         return format!("the header looks separated by something else: `--delimiter {separator}`");
     }
     let column = nearest(text, columns).unwrap_or_else(|| "COLUMN".into());
-    format!(
+    let mut hint = format!(
         "name the column that holds the texts: `--text {}`",
         shown(&column)
-    )
+    );
+    if let Some(place) = sentence(columns) {
+        hint += &format!("; or is the first row one like the others? `--no-header --text {place}`");
+    }
+    hint
+}
+
+/// The number of the column whose name is the longest sentence, where one is.
+fn sentence(columns: &[String]) -> Option<usize> {
+    /// A name rarely has as many, though a question may.
+    const WORDS_OF_A_SENTENCE: usize = 5;
+    let words = |name: &String| name.split_whitespace().count();
+    let longest = (0..columns.len()).max_by_key(|&place| words(&columns[place]))?;
+    (words(&columns[longest]) >= WORDS_OF_A_SENTENCE).then_some(longest + 1)
 }
 
 fn holding(columns: &[(String, Option<BadCell>)]) -> String {

@@ -328,7 +328,7 @@ fn layout(
 }
 
 /// What the source is called, whether it is held or not.
-fn named(source: &Source) -> &Source {
+pub(crate) fn named(source: &Source) -> &Source {
     match source {
         Source::Held(source, _) => named(source),
         source => source,

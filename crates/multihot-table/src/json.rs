@@ -7,7 +7,9 @@
 
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
+use std::vec;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{TableError, stopped};
@@ -18,7 +20,10 @@ use crate::source::RECORD_LIMIT;
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// Keys under which an object may hold the rows, as the exports of web services do.
-const ROWS_KEYS: [&str; 4] = ["data", "rows", "records", "examples"];
+const ROWS_KEYS: [&str; 5] = ["data", "rows", "records", "examples", DOCUMENTS_KEY];
+/// The keys under which a project of Azure has its documents.
+const DOCUMENTS_KEY: &str = "documents";
+const PROJECT_KEY: &str = "assets";
 
 /// The objects of a JSON document.
 pub(crate) struct JsonRecords {
@@ -27,6 +32,14 @@ pub(crate) struct JsonRecords {
     /// An object that was read to find the shape out.
     first: Option<Object>,
     line: u64,
+    /// Whether the objects are the documents of a project.
+    has_documents: bool,
+}
+
+/// What holds the documents of a project.
+#[derive(Deserialize)]
+struct Project {
+    documents: Vec<Object>,
 }
 
 /// How the objects stand in the document.
@@ -39,6 +52,8 @@ enum Shape {
         is_first: bool,
     },
     Columns(Columns),
+    /// Those of an object within the document.
+    Held(vec::IntoIter<Object>),
     /// Nothing follows.
     Ended,
 }
@@ -64,6 +79,7 @@ impl JsonRecords {
             cutter: Cutter::new(source_name, bytes, limit),
             shape: Shape::Ended,
             first: None,
+            has_documents: false,
             line: 1,
         };
         records.shape = match records.cutter.next_byte()? {
@@ -79,6 +95,11 @@ impl JsonRecords {
             Some(_) => return Err(records.cutter.wrong("expected an array or an object")),
         };
         Ok(records)
+    }
+
+    /// Whether the objects are the documents of a project, whose texts may stand elsewhere.
+    pub(crate) fn has_documents(&self) -> bool {
+        self.has_documents
     }
 
     /// The line that the last object starts on; of columns the object's number.
@@ -97,6 +118,14 @@ impl JsonRecords {
                 self.line += 1;
                 let row = columns.next_row();
                 row.map_err(|problem| self.cutter.wrong_at(self.line, &problem))
+            }
+            Shape::Held(objects) => {
+                self.line += 1;
+                let object = objects.next();
+                let (name, line) = (&self.cutter.source_name, self.line);
+                object
+                    .map(|object| unrepeated(name, line, object))
+                    .transpose()
             }
             Shape::Sequence => {
                 if self.cutter.next_byte()?.is_none() {
@@ -149,6 +178,7 @@ impl JsonRecords {
             {
                 self.cutter.consume();
                 if self.cutter.next_byte()? == Some(b'{') {
+                    self.has_documents = key == DOCUMENTS_KEY;
                     return Ok(Shape::Array {
                         is_nested: true,
                         is_first: true,
@@ -159,6 +189,15 @@ impl JsonRecords {
                 continue;
             }
             let value = self.cutter.value()?;
+            if key == PROJECT_KEY
+                && !has_text
+                && let Ok(project) = serde_json::from_str::<Project>(&value)
+            {
+                self.skip_the_other_keys()?;
+                self.cutter.expect_end()?;
+                (self.line, self.has_documents) = (0, true);
+                return Ok(Shape::Held(project.documents.into_iter()));
+            }
             size += key.len() + value.len();
             if size > self.cutter.limit {
                 return Err(self.cutter.too_large(self.line));

@@ -47,9 +47,11 @@ pub enum LabelFormat {
     Prodigy,
     /// An augmented manifest of SageMaker Ground Truth.
     Sagemaker,
+    /// Documents of a project of Azure, with their classes.
+    Azure,
 }
 
-const FORMATS: [(LabelFormat, &str); 11] = [
+const FORMATS: [(LabelFormat, &str); 12] = [
     (LabelFormat::Columns, "columns"),
     (LabelFormat::Names, "names"),
     (LabelFormat::Ids, "ids"),
@@ -61,6 +63,7 @@ const FORMATS: [(LabelFormat, &str); 11] = [
     (LabelFormat::LabelStudio, "label-studio"),
     (LabelFormat::Prodigy, "prodigy"),
     (LabelFormat::Sagemaker, "sagemaker"),
+    (LabelFormat::Azure, "azure"),
 ];
 
 impl LabelFormat {
@@ -68,7 +71,7 @@ impl LabelFormat {
     pub(crate) fn is_export(self) -> bool {
         matches!(
             self,
-            Self::Argilla | Self::LabelStudio | Self::Prodigy | Self::Sagemaker
+            Self::Argilla | Self::LabelStudio | Self::Prodigy | Self::Sagemaker | Self::Azure
         )
     }
 
@@ -86,6 +89,7 @@ impl LabelFormat {
             Self::LabelStudio => "choices of Label Studio",
             Self::Prodigy => "answers of Prodigy",
             Self::Sagemaker => "a SageMaker manifest",
+            Self::Azure => "classes of Azure",
         }
     }
 }
@@ -172,7 +176,7 @@ mod tests {
         assert_eq!(
             "list".parse::<LabelFormat>().unwrap_err(),
             "`list` is no format of labels; there are columns, names, ids, multi-hot, delimited, \
-             fasttext, cats, argilla, label-studio, prodigy, sagemaker"
+             fasttext, cats, argilla, label-studio, prodigy, sagemaker, azure"
         );
     }
 

@@ -22,6 +22,7 @@ mod contents;
 mod csv;
 mod dates;
 mod delimiter;
+mod documents;
 mod encoding;
 mod error;
 mod format;

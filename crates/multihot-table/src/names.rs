@@ -18,6 +18,11 @@ pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
     text.join(", ")
 }
 
+/// The names of columns that nobody named: `1`, `2`, `3`, …
+pub(crate) fn numbered(n_columns: usize) -> Vec<String> {
+    (1..=n_columns).map(|number| number.to_string()).collect()
+}
+
 /// `n` and a noun, in the singular where there is one.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })

@@ -51,7 +51,7 @@ pub fn raw_records(source: &Source, options: &ReadOptions) -> Result<RawRecords,
         let is_standing = input.layout != Layout::Json;
         if let (Content::Text(bytes), true) = (input.content, is_standing) {
             let standing = Standing::new(bytes, input.layout, options, &notes);
-            return RawRecords::standing(source_name, standing);
+            return RawRecords::standing(source_name, standing, options);
         }
     }
     let records = Records::open(source, options, &notes)?;
@@ -59,7 +59,7 @@ pub fn raw_records(source: &Source, options: &ReadOptions) -> Result<RawRecords,
         Some(Format::Tsv) => Delimiter::TAB,
         _ => Delimiter::COMMA,
     };
-    let has_header = !records.format().is_some_and(Format::has_objects);
+    let has_header = !options.no_header && !records.format().is_some_and(Format::has_objects);
     let header = records.columns().filter(|_| has_header);
     Ok(RawRecords {
         source_name,
@@ -69,12 +69,18 @@ pub fn raw_records(source: &Source, options: &ReadOptions) -> Result<RawRecords,
 }
 
 impl RawRecords {
-    fn standing(source_name: String, mut standing: Standing) -> Result<Self, TableError> {
+    fn standing(
+        source_name: String,
+        mut standing: Standing,
+        options: &ReadOptions,
+    ) -> Result<Self, TableError> {
         let header = match standing.layout {
-            Layout::Csv(_) => standing.next().map_err(|error| TableError::Open {
-                source_name: source_name.clone(),
-                error,
-            })?,
+            Layout::Csv(_) if !options.no_header => {
+                standing.next().map_err(|error| TableError::Open {
+                    source_name: source_name.clone(),
+                    error,
+                })?
+            }
             _ => None,
         };
         Ok(RawRecords {
@@ -84,7 +90,7 @@ impl RawRecords {
         })
     }
 
-    /// The record of the header; nothing in formats without one.
+    /// The record of the header; nothing where there is none.
     pub fn header(&self) -> &[u8] {
         &self.header
     }
@@ -128,7 +134,7 @@ impl Standing {
     ) -> Self {
         let cells = match layout {
             Layout::Csv(delimiter) => {
-                Cells::new(bytes, delimiter, options.first_text_column(), notes)
+                Cells::new(bytes, delimiter, options.column_of_header(), notes)
             }
             _ => Cells {
                 delimiter: Delimiter::COMMA,

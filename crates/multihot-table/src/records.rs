@@ -7,6 +7,7 @@ use std::vec;
 use csv::StringRecord;
 
 use crate::csv::{Cells, CsvRecords};
+use crate::documents::Documents;
 use crate::error::TableError;
 use crate::format::Format;
 use crate::input::{Content, Input, Layout};
@@ -220,7 +221,7 @@ enum Reader {
     Csv(Box<CsvRecords>),
     Sheet(SheetRecords),
     Lines(LineRecords, Layout),
-    Json(JsonRecords),
+    Json(JsonRecords, Documents),
     Parquet(Box<ParquetRecords>),
 }
 
@@ -231,22 +232,24 @@ impl Reader {
         notes: &Notes,
     ) -> Result<(Self, Option<Format>), TableError> {
         let input = Input::open(source, options, notes)?;
-        let (name, layout, text) = (input.source_name, input.layout, options.first_text_column());
+        let (name, layout) = (input.source_name, input.layout);
         say_useless_options(options, layout, notes);
         let reader = match (input.content, layout) {
             (Content::Whole(whole), Layout::Parquet) => {
                 Reader::Parquet(Box::new(ParquetRecords::new(name, whole)?))
             }
             (Content::Whole(whole), layout) => {
-                let sheet = options.sheet.as_deref();
-                Reader::Sheet(SheetRecords::new(name, whole, layout, sheet, notes)?)
+                Reader::Sheet(SheetRecords::new(name, whole, layout, options, notes)?)
             }
             (Content::Text(bytes), Layout::Csv(delimiter)) => {
-                let cells = Cells::new(bytes, delimiter, text, notes);
-                Reader::Csv(Box::new(CsvRecords::new(name, cells)?))
+                let cells = Cells::new(bytes, delimiter, options.column_of_header(), notes);
+                let records = CsvRecords::new(name, cells, !options.no_header)?;
+                Reader::Csv(Box::new(records))
             }
             (Content::Text(bytes), Layout::Json) => {
-                Reader::Json(JsonRecords::new(name, bytes, text)?)
+                let text_column = options.first_text_column();
+                let records = JsonRecords::new(name, bytes, text_column)?;
+                Reader::Json(records, Documents::beside(source, options, notes))
             }
             (Content::Text(bytes), layout) => Reader::Lines(LineRecords::new(name, bytes), layout),
         };
@@ -259,14 +262,16 @@ impl Reader {
             Reader::Csv(records) => Some(records.header().to_vec()),
             Reader::Sheet(records) => Some(records.header().to_vec()),
             Reader::Parquet(records) => Some(records.columns()),
-            Reader::Lines(..) | Reader::Json(_) => None,
+            Reader::Lines(..) | Reader::Json(..) => None,
         }
     }
 
     fn kind(&self) -> Kind {
         match self {
             Reader::Csv(_) | Reader::Sheet(_) => Kind::Cells,
-            Reader::Parquet(_) | Reader::Json(_) | Reader::Lines(_, Layout::Jsonl) => Kind::Objects,
+            Reader::Parquet(_) | Reader::Json(..) | Reader::Lines(_, Layout::Jsonl) => {
+                Kind::Objects
+            }
             Reader::Lines(..) => Kind::Texts,
         }
     }
@@ -281,9 +286,16 @@ impl Reader {
                 let record = records.next_record();
                 Ok(record.map(|(row, record)| (row, Item::Cells(record))))
             }
-            Reader::Json(records) => {
-                let object = records.next_object()?;
-                Ok(object.map(|object| (records.line(), Item::Object(object))))
+            Reader::Json(records, documents) => {
+                let Some(object) = records.next_object()? else {
+                    return Ok(None);
+                };
+                let line = records.line();
+                let object = match records.has_documents() {
+                    true => documents.with_text(line, object)?,
+                    false => object,
+                };
+                Ok(Some((line, Item::Object(object))))
             }
             Reader::Parquet(records) => {
                 let object = records.next_object()?;
@@ -313,12 +325,11 @@ impl Reader {
 fn say_useless_options(options: &ReadOptions, layout: Layout, notes: &Notes) {
     let is_workbook = matches!(layout, Layout::Xlsx | Layout::Ods);
     let is_text = !is_workbook && layout != Layout::Parquet;
+    let is_csv = matches!(layout, Layout::Csv(_));
     let useless = [
         ("--sheet", options.sheet.is_some() && !is_workbook),
-        (
-            "--delimiter",
-            options.delimiter.is_some() && !matches!(layout, Layout::Csv(_)),
-        ),
+        ("--delimiter", options.delimiter.is_some() && !is_csv),
+        ("--no-header", options.no_header && !is_workbook && !is_csv),
         ("--encoding", options.encoding.is_some() && !is_text),
     ];
     for (option, is_useless) in useless {

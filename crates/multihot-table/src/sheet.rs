@@ -1,4 +1,4 @@
-//! Workbooks in: the rows of one sheet, below its header.
+//! Workbooks in: the rows of one sheet, below its header where it has one.
 //!
 //! A sheet lies packed in an archive, and its texts may lie beside it, so that all of it is held in
 //! memory: what it unpacks to and what its cells come to have limits, which are checked before that
@@ -8,6 +8,7 @@ mod archive;
 mod ods;
 mod xlsx;
 
+use std::iter;
 use std::vec;
 
 use csv::StringRecord;
@@ -15,41 +16,43 @@ use csv::StringRecord;
 use crate::csv::refuse_equal_names;
 use crate::error::TableError;
 use crate::input::{Layout, Whole};
-use crate::names::list;
+use crate::names::{list, numbered};
 use crate::notes::Notes;
+use crate::source::ReadOptions;
 
 /// Bytes that a workbook may unpack to, and that the cells of a sheet may have.
 const SHEET_LIMIT: u64 = 1 << 30;
 /// Columns of a sheet, in Excel and in LibreOffice.
 const MOST_COLUMNS: usize = 16_384;
 
-/// The rows below the header of a sheet.
+/// The rows of a sheet.
 pub(crate) struct SheetRecords {
     header: Vec<String>,
     rows: vec::IntoIter<(u64, StringRecord)>,
 }
 
 impl SheetRecords {
-    /// Reads `sheet`, or the first one that is not hidden.
+    /// Reads the sheet that `options` name, or the first one that is not hidden.
     pub(crate) fn new(
         source_name: String,
         whole: Whole,
         layout: Layout,
-        sheet: Option<&str>,
+        options: &ReadOptions,
         notes: &Notes,
     ) -> Result<Self, TableError> {
-        Self::with_limit(source_name, whole, layout, sheet, notes, SHEET_LIMIT)
+        Self::with_limit(source_name, whole, layout, options, notes, SHEET_LIMIT)
     }
 
     fn with_limit(
         source_name: String,
         whole: Whole,
         layout: Layout,
-        sheet: Option<&str>,
+        options: &ReadOptions,
         notes: &Notes,
         limit: u64,
     ) -> Result<Self, TableError> {
-        let mut grid = Grid::new(&source_name, limit);
+        let mut grid = Grid::new(&source_name, !options.no_header, limit);
+        let sheet = options.sheet.as_deref();
         let file = whole.reader();
         let choice = match layout {
             Layout::Ods => ods::read(&source_name, file, sheet, limit, &mut grid)?,
@@ -65,7 +68,7 @@ impl SheetRecords {
         grid.finish()
     }
 
-    /// The header's names.
+    /// The names of the columns.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
@@ -104,10 +107,13 @@ fn damaged(source_name: &str, problem: impl ToString) -> TableError {
 /// Cells as they come, row by row, gathered into a header and records.
 ///
 /// Rows in which no cell says anything are left out, and so are cells without a word right of the
-/// header.
+/// header, or of all others.
 struct Grid {
     source_name: String,
+    has_header: bool,
     header: Option<Vec<String>>,
+    /// Cells of the longest row.
+    width: usize,
     rows: Vec<(u64, StringRecord)>,
     /// The row whose cells come, from 1.
     row: u64,
@@ -120,10 +126,12 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(source_name: &str, limit: u64) -> Self {
+    fn new(source_name: &str, has_header: bool, limit: u64) -> Self {
         Grid {
             source_name: source_name.to_owned(),
+            has_header,
             header: None,
+            width: 0,
             rows: Vec::new(),
             row: 1,
             cells: Vec::new(),
@@ -169,28 +177,10 @@ impl Grid {
         if cells.is_empty() {
             return Ok(());
         }
-        let Some(header) = &self.header else {
-            refuse_equal_names(&self.source_name, row, &cells)?;
-            self.header = Some(cells);
-            return if times > 1 {
-                Err(damaged(
-                    &self.source_name,
-                    "its header stands there more than once",
-                ))
-            } else {
-                Ok(())
-            };
+        let Some(width) = self.width_of(row, &cells)? else {
+            return self.take_header(row, cells, times);
         };
-        if cells.len() > header.len() {
-            return Err(TableError::Uneven {
-                source_name: self.source_name.clone(),
-                line: row,
-                expected: header.len(),
-                found: cells.len(),
-            });
-        }
-        let blank = std::iter::repeat_n("", header.len() - cells.len());
-        let record: StringRecord = cells.iter().map(String::as_str).chain(blank).collect();
+        let record = padded(cells.iter().map(String::as_str), width);
         // A record keeps the end of each cell beside its text.
         let bytes = (record.as_slice().len() + 8 * record.len() + 64) as u64;
         self.bytes = self.bytes.saturating_add(bytes.saturating_mul(times));
@@ -198,6 +188,37 @@ impl Grid {
         for i in 0..times {
             self.rows.push((row + i, record.clone()));
         }
+        Ok(())
+    }
+
+    /// Cells that the record of a row has; `None` for the header.
+    fn width_of(&mut self, row: u64, cells: &[String]) -> Result<Option<usize>, TableError> {
+        match &self.header {
+            None if self.has_header => Ok(None),
+            Some(header) if cells.len() > header.len() => Err(TableError::Uneven {
+                source_name: self.source_name.clone(),
+                line: row,
+                first: "the header",
+                expected: header.len(),
+                found: cells.len(),
+            }),
+            Some(header) => Ok(Some(header.len())),
+            None => {
+                self.width = self.width.max(cells.len());
+                Ok(Some(cells.len()))
+            }
+        }
+    }
+
+    fn take_header(&mut self, row: u64, cells: Vec<String>, times: u64) -> Result<(), TableError> {
+        if times > 1 {
+            return Err(damaged(
+                &self.source_name,
+                "its header stands there more than once",
+            ));
+        }
+        refuse_equal_names(&self.source_name, row, &cells)?;
+        self.header = Some(cells);
         Ok(())
     }
 
@@ -216,16 +237,35 @@ impl Grid {
 
     fn finish(mut self) -> Result<SheetRecords, TableError> {
         self.end_row(1)?;
-        let Some(header) = self.header else {
+        if self.header.is_none() && self.rows.is_empty() {
             return Err(TableError::Empty {
                 source_name: self.source_name,
             });
-        };
+        }
+        if self.header.is_none() {
+            self.make_even()?;
+        }
         Ok(SheetRecords {
-            header,
+            header: self.header.unwrap_or_else(|| numbered(self.width)),
             rows: self.rows.into_iter(),
         })
     }
+
+    /// Gives the records without a header as many cells as the longest one has.
+    fn make_even(&mut self) -> Result<(), TableError> {
+        let cells = self.width as u64 * self.rows.len() as u64;
+        // Each blank cell is an end that the record keeps.
+        self.check_size(self.bytes.saturating_add(8 * cells))?;
+        for (_, record) in &mut self.rows {
+            *record = padded(record.iter(), self.width);
+        }
+        Ok(())
+    }
+}
+
+/// A record of `cells` and of blank ones behind them, `width` together.
+fn padded<'a>(cells: impl Iterator<Item = &'a str>, width: usize) -> StringRecord {
+    cells.chain(iter::repeat("")).take(width).collect()
 }
 
 /// A number as a spreadsheet shows it: whole ones without a point, others with at most 15 digits.
@@ -251,7 +291,10 @@ mod tests {
     use super::*;
 
     fn grid(cells: &[(u64, usize, &str)]) -> Result<SheetRecords, TableError> {
-        let mut grid = Grid::new("t.xlsx", 1 << 20);
+        filled(Grid::new("t.xlsx", true, 1 << 20), cells)
+    }
+
+    fn filled(mut grid: Grid, cells: &[(u64, usize, &str)]) -> Result<SheetRecords, TableError> {
         for (row, column, text) in cells {
             grid.cell(*row, *column, (*text).to_owned())?;
         }
@@ -277,6 +320,30 @@ mod tests {
         let second = records.next_record().unwrap();
         assert_eq!(second, (6, StringRecord::from(vec!["", "", "1"])));
         assert_eq!(records.next_record(), None);
+    }
+
+    #[test]
+    fn without_a_header_the_longest_row_says_how_many_columns_there_are() {
+        let cells = [(2, 0, "x"), (3, 2, "1"), (4, 1, "y")];
+        let mut records = filled(Grid::new("t.xlsx", false, 1 << 20), &cells).unwrap();
+        assert_eq!(records.header(), ["1", "2", "3"]);
+        let rows: Vec<_> = std::iter::from_fn(|| records.next_record()).collect();
+        let expected = [(2, ["x", "", ""]), (3, ["", "", "1"]), (4, ["", "y", ""])];
+        let expected = expected.map(|(row, cells)| (row, StringRecord::from(cells.to_vec())));
+        assert_eq!(rows, expected);
+        let empty = filled(Grid::new("t.xlsx", false, 1 << 20), &[(3, 1, "")]);
+        assert_eq!(empty.err().unwrap().to_string(), "t.xlsx is empty");
+    }
+
+    #[test]
+    fn a_wide_row_without_a_header_does_not_widen_others_without_limit() {
+        let mut grid = Grid::new("t.ods", false, 1 << 20);
+        grid.cell(1, MOST_COLUMNS - 1, "x".into()).unwrap();
+        for row in 2..100 {
+            grid.cell(row, 0, "x".into()).unwrap();
+        }
+        let error = grid.finish().err().unwrap().to_string();
+        assert!(error.contains("more than 1 MB"), "{error}");
     }
 
     #[test]
@@ -308,12 +375,12 @@ mod tests {
 
     #[test]
     fn cells_have_a_limit_together() {
-        let mut grid = Grid::new("t.ods", 1 << 20);
+        let mut grid = Grid::new("t.ods", true, 1 << 20);
         grid.cell(1, 0, "text".into()).unwrap();
         grid.cell(2, 0, "x".repeat(1000)).unwrap();
         let error = grid.end_row(1 << 40).unwrap_err().to_string();
         assert!(error.contains("more than 1 MB"), "{error}");
-        let mut grid = Grid::new("t.ods", 1 << 20);
+        let mut grid = Grid::new("t.ods", true, 1 << 20);
         let error = (0..MOST_COLUMNS).find_map(|i| grid.cell(1, i, "x".repeat(100)).err());
         assert!(error.unwrap().to_string().contains("more than 1 MB"));
     }
@@ -361,7 +428,7 @@ mod tests {
             "t".into(),
             Whole::Memory(bytes.into()),
             layout,
-            None,
+            &ReadOptions::default(),
             &Notes::default(),
             limit,
         );

@@ -112,6 +112,8 @@ pub struct ReadOptions {
     pub encoding: Option<Encoding>,
     /// The sheet of a workbook; the first one unless given.
     pub sheet: Option<String>,
+    /// The first row of cells is one like the others, and the columns are called `1`, `2`, `3`, …
+    pub no_header: bool,
 }
 
 impl ReadOptions {
@@ -126,6 +128,11 @@ impl ReadOptions {
     /// The first of them, by which a header is recognised.
     pub(crate) fn first_text_column(&self) -> &str {
         self.text.first().map_or("text", String::as_str)
+    }
+
+    /// A column that the first row of cells names, where that is a header.
+    pub(crate) fn column_of_header(&self) -> Option<&str> {
+        (!self.no_header).then(|| self.first_text_column())
     }
 
     pub(crate) fn text_joiner(&self) -> &str {

@@ -145,6 +145,43 @@ fn shapes() -> Vec<Shape> {
             |l, r| csv(l, r, blanks),
             |_| with_delimiter(" "),
         ),
+        shape(
+            "Comprehend's bars, without a header",
+            "t.csv",
+            Delimited,
+            |l, r| headless(l, r, b',', |text, labels, _| vec![labels, text], bars),
+            |_| without_header("2", "1", with_delimiter("|")),
+        ),
+        shape(
+            "LibMultiLabel's tabs, without a header",
+            "t.tsv",
+            Delimited,
+            |l, r| {
+                headless(
+                    l,
+                    r,
+                    b'\t',
+                    |text, labels, id| vec![id, labels, text],
+                    blanks,
+                )
+            },
+            |_| without_header("3", "2", with_delimiter(" ")),
+        ),
+        named(shape(
+            "GoEmotions' tabs, without a header",
+            "t.tsv",
+            Delimited,
+            |l, r| {
+                headless(
+                    l,
+                    r,
+                    b'\t',
+                    |text, labels, id| vec![text, labels, id],
+                    id_commas,
+                )
+            },
+            |l| without_header("1", "2", with_commas_and_names(l)),
+        )),
         shape("fastText", "t.txt", Fasttext, fasttext, lines),
         each(shape("cats", "t.jsonl", Cats, objects_with_cats, plain)),
         each(shape(
@@ -231,6 +268,15 @@ fn lines(_: &[String]) -> ReadOptions {
     }
 }
 
+fn without_header(text: &str, labels: &str, options: ReadOptions) -> ReadOptions {
+    ReadOptions {
+        no_header: true,
+        text: vec![text.into()],
+        labels: Some(vec![labels.into()]),
+        ..options
+    }
+}
+
 fn columns(labels: &[String], rows: &[Row]) -> String {
     let header = std::iter::once("text".to_owned()).chain(labels.iter().cloned());
     let cell = |cell: &Cell| match cell {
@@ -262,8 +308,30 @@ fn csv(labels: &[String], rows: &[Row], cell: fn(&[String], &[Cell]) -> String) 
     csv_of(std::iter::once(header).chain(rows.iter().map(record)))
 }
 
+/// Rows alone: `record` puts a text, its labels and an id in order.
+fn headless(
+    labels: &[String],
+    rows: &[Row],
+    delimiter: u8,
+    record: fn(String, String, String) -> Vec<String>,
+    cell: fn(&[String], &[Cell]) -> String,
+) -> String {
+    let records = rows.iter().enumerate().map(|(id, (text, cells))| {
+        let is_known = cells.iter().any(|cell| *cell != Unknown);
+        let labels = is_known.then(|| cell(labels, cells));
+        record(text.clone(), labels.unwrap_or_default(), format!("id-{id}"))
+    });
+    delimited_by(delimiter, records)
+}
+
 fn csv_of(records: impl Iterator<Item = Vec<String>>) -> String {
-    let mut out = csv::Writer::from_writer(Vec::new());
+    delimited_by(b',', records)
+}
+
+fn delimited_by(delimiter: u8, records: impl Iterator<Item = Vec<String>>) -> String {
+    let mut out = csv::WriterBuilder::new()
+        .delimiter(delimiter)
+        .from_writer(Vec::new());
     for record in records {
         out.write_record(record).unwrap();
     }
@@ -564,7 +632,8 @@ fn for_shape(shape: &Shape, rows: &[Row]) -> Vec<Row> {
             *text = text.replace(['\n', '\r'], " ").trim().to_owned();
         }
         // There is no way to write that no label holds, where a blank cell is an unknown one.
-        if shape.name == "blanks" && cells.iter().all(|cell| *cell == No) {
+        let is_words = ["blanks", "LibMultiLabel's tabs, without a header"].contains(&shape.name);
+        if is_words && cells.iter().all(|cell| *cell == No) {
             cells.fill(Unknown);
         }
     }
@@ -616,8 +685,11 @@ fn what_was_read_is_enough_to_read_another_table_like_it() {
         let first = read_as(shape.file, &written, &(shape.options)(&labels)).unwrap();
         // Of the first rows alone, as a smaller table of the same kind.
         let few = &rows[..4];
+        let options = (shape.options)(&labels);
         let again = ReadOptions {
-            format: (shape.format == LabelFormat::Fasttext).then_some(Format::Lines),
+            format: options.format,
+            text: options.text,
+            no_header: options.no_header,
             ..with(LabelOptions {
                 remembered: Some(first.reading),
                 expected: Some(wanted.clone()),
@@ -637,6 +709,8 @@ fn what_was_read_is_enough_to_read_another_table_like_it() {
             &columns,
             &ReadOptions {
                 format: None,
+                text: Vec::new(),
+                no_header: false,
                 ..again
             },
         )
@@ -664,7 +738,7 @@ proptest! {
             prop::collection::vec(prop::sample::select(vec![Yes, Yes, No, Unknown]), 5),
             10,
         ),
-        which in 0..26_usize,
+        which in 0..29_usize,
     ) {
         let labels: Vec<String> = labels.into_iter().collect();
         let shape = &shapes()[which];

@@ -39,7 +39,7 @@ pub use time::TrainingTime;
 
 use repeats::Prints;
 use sample::Sample;
-use signature::{Signer, key};
+use signature::Signer;
 
 /// Rows from which on a look takes so long that its steps are told.
 const MANY_ROWS: usize = 100_000;
@@ -240,9 +240,8 @@ impl Texts {
     fn add(&mut self, row: &TextRow) {
         let (text, pair) = (row.text.as_str(), row.pair.as_deref());
         let text = Text { text, pair }.whole();
-        self.prints.keys.push(key(&text));
-        self.prints.signatures.push(self.signer.signature(&text));
-        self.prints.lines.push(row.line);
+        let signature = self.signer.signature(&text);
+        self.prints.add(row, &text, signature);
         self.sample.add(&text);
         self.marks.add(&text);
     }

@@ -17,7 +17,7 @@ pub struct LabelArgs {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub labels: Option<Vec<String>>,
     /// How they are written: `columns`, `names`, `ids`, `multi-hot`, `delimited`, `fasttext`,
-    /// `cats`, `argilla`, `label-studio`, `prodigy` or `sagemaker`
+    /// `cats`, `argilla`, `label-studio`, `prodigy`, `sagemaker` or `azure`
     #[arg(long, value_name = "FORMAT")]
     pub label_format: Option<LabelFormat>,
     /// What stands between names in a cell; a blank stands for any white space

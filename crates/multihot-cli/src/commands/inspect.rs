@@ -118,6 +118,21 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
         let text = report.text_columns.join("` + `");
         writeln!(out, "  pairs       a text in `{text}` and one in `{pair}`")?;
     }
+    print_questions(out, report)?;
+    if let Some(decisions) = &report.decisions {
+        print_decisions(out, decisions)?;
+    }
+    if let Some(pooling) = pooling(report) {
+        writeln!(out, "  pooling     {pooling}")?;
+    }
+    for note in &report.notes {
+        writeln!(out, "  note        {note}")?;
+    }
+    Ok(())
+}
+
+/// The labels, and how they belong together.
+fn print_questions(out: &mut dyn Write, report: &FolderReport) -> Result<()> {
     if !report.labels.is_empty() {
         writeln!(out, "  labels      {}", report.labels.join(", "))?;
     }
@@ -133,25 +148,16 @@ fn print_folder(out: &mut dyn Write, path: &Path, report: &FolderReport) -> Resu
     for of in &report.relations.implies {
         writeln!(out, "  implies     {} implies {}", of.cause, of.consequence)?;
     }
-    if let Some(decisions) = &report.decisions {
-        print_decisions(out, decisions)?;
-    }
-    if let Some(pooling) = &report.pooling {
-        writeln!(
-            out,
-            "  pooling     {}",
-            json!(pooling).as_str().unwrap_or_default()
-        )?;
-    } else if report.pooling_hint.as_deref() == Some("mean") {
-        writeln!(
-            out,
-            "  pooling     trained with the mean of tokens: `--pooling mean` may do better"
-        )?;
-    }
-    for note in &report.notes {
-        writeln!(out, "  note        {note}")?;
-    }
     Ok(())
+}
+
+/// How tokens become one vector, or a hint where the folder only says what it was trained with.
+fn pooling(report: &FolderReport) -> Option<String> {
+    if let Some(pooling) = &report.pooling {
+        return json!(pooling).as_str().map(str::to_owned);
+    }
+    let hint = "trained with the mean of tokens: `--pooling mean` may do better";
+    (report.pooling_hint.as_deref() == Some("mean")).then(|| hint.into())
 }
 
 /// What becomes of a text that is longer than the model reads, where that was a choice.

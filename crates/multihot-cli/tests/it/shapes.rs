@@ -49,6 +49,18 @@ fn with_bars(column: &str, none: &str) -> String {
     )
 }
 
+/// Labels, then the text, and no header.
+fn headless() -> String {
+    let line = |(text, labels): (String, Vec<&str>)| match labels.join("|") {
+        none if none.is_empty() => format!("|,{text}\n"),
+        labels => format!("{labels},{text}\n"),
+    };
+    rows().into_iter().map(line).collect()
+}
+
+/// What says where things stand in [`headless`].
+const HEADLESS: [&str; 5] = ["--no-header", "--text", "2", "--labels", "1"];
+
 fn ids() -> String {
     let line = |(text, labels): (String, Vec<&str>)| {
         let ids: Vec<usize> = labels
@@ -150,6 +162,52 @@ fn a_training_is_the_same_whatever_the_shape_of_its_table() {
             "{table}"
         );
     }
+}
+
+#[test]
+fn a_table_without_a_header_is_split_learned_from_and_answered() {
+    let place = Place::new();
+    place.file("columns.csv", columns());
+    place.file("rows.csv", headless());
+    place.run(&["inspect", "rows.csv"]).fails_with(&[
+        "rows.csv:1: no column `text`",
+        "is the first row one like the others? `--no-header --text 2`",
+    ]);
+    train(&place, "columns.csv", "plain", &[]);
+    train(&place, "rows.csv", "model", &HEADLESS);
+    assert!(weights(&place.path("model")) == weights(&place.path("plain")));
+    // The model remembers its columns by their numbers.
+    let evaluate = |model: &str, table: &str, more: &[&str]| {
+        let args = ["evaluate", model, table, "--json", "--threads", "1"];
+        place.run(&[&args, more].concat()).figures()
+    };
+    assert_eq!(
+        evaluate("model", "rows.csv", &["--no-header"]),
+        evaluate("plain", "columns.csv", &[])
+    );
+    let args = [
+        "predict",
+        "model",
+        "rows.csv",
+        "--no-header",
+        "--output",
+        "out.csv",
+    ];
+    place.run(&args).succeeds();
+    let answers = std::fs::read_to_string(place.path("out.csv")).unwrap();
+    assert_eq!(answers.lines().count(), 41);
+    assert!(answers.starts_with("1,2,business,"), "{answers}");
+    let args = ["split", "rows.csv", "--out", "parts"];
+    place.run(&[&args, &HEADLESS[..]].concat()).succeeds();
+    let parts = ["train", "dev", "test"]
+        .map(|part| std::fs::read_to_string(place.path(&format!("parts/{part}.csv"))).unwrap());
+    assert_eq!(sorted(&parts.concat()), sorted(&headless()));
+}
+
+fn sorted(lines: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.sort_unstable();
+    lines
 }
 
 #[test]
@@ -335,12 +393,7 @@ fn parts_of_a_split_keep_the_shape() {
     run.says(&["labels in `tags` (lists of names)"]);
     let parts = ["train", "dev", "test"]
         .map(|part| std::fs::read_to_string(place.path(&format!("parts/{part}.jsonl"))).unwrap());
-    let mut lines: Vec<&str> = parts.iter().flat_map(|part| part.lines()).collect();
-    let objects = objects();
-    let mut expected: Vec<&str> = objects.lines().collect();
-    lines.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(lines, expected);
+    assert_eq!(sorted(&parts.concat()), sorted(&objects()));
 }
 
 #[test]

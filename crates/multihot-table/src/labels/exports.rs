@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::LabelFormat;
 use super::listed::{Listed, Names};
@@ -46,6 +47,8 @@ impl Export {
             Some(LabelFormat::Argilla)
         } else if job_of(object).is_some() {
             Some(LabelFormat::Sagemaker)
+        } else if is_document(object) {
+            Some(LabelFormat::Azure)
         } else {
             None
         }
@@ -68,6 +71,7 @@ impl Export {
             LabelFormat::Prodigy => prodigy(object),
             LabelFormat::Argilla => self.argilla(object),
             LabelFormat::Sagemaker => self.sagemaker(object),
+            LabelFormat::Azure => azure(object),
             other => Err(format!("{other} is no export")),
         }
     }
@@ -248,6 +252,30 @@ fn prodigy(object: &Object) -> Result<Listed, String> {
     Ok(Listed::Each(answered.collect()))
 }
 
+/// `classes[].category`, or the `category` of one `class`; a document without either was not
+/// looked at.
+fn azure(object: &Object) -> Result<Listed, String> {
+    let classes = match (value(object, "classes"), value(object, "class")) {
+        (Some(Value::Array(classes)), _) => classes,
+        (None | Some(Value::Null), Some(class @ Value::Object(_))) => vec![class],
+        (None | Some(Value::Null), None | Some(Value::Null)) => return Ok(Listed::Unknown),
+        _ => return Err("its `classes` are no list".into()),
+    };
+    let category = |class: &Value| class.get("category").and_then(text);
+    let names: Option<Vec<String>> = classes.iter().map(category).collect();
+    let names = names.ok_or("a class has no `category`")?;
+    Ok(Listed::Names(Names::of(names)))
+}
+
+/// Whether it is a document of a project of Azure, and not an object with a place and classes.
+fn is_document(object: &Object) -> bool {
+    let raw = |key: &str| object.get(key).map_or("", RawValue::get);
+    let names_category = |raw: &str| raw.contains("\"category\"");
+    let is_left_blank = raw("classes") == "[]" && raw("dataset").starts_with('"');
+    raw("location").starts_with('"')
+        && (is_left_blank || names_category(raw("classes")) || names_category(raw("class")))
+}
+
 /// Whether it has an `answer` of Prodigy, and not one of a quiz.
 fn is_answered(object: &Object) -> bool {
     let answers = ["\"accept\"", "\"reject\"", "\"ignore\""];
@@ -348,7 +376,7 @@ mod tests {
 
     #[test]
     fn every_tool_says_what_its_people_said() {
-        use LabelFormat::{Argilla, LabelStudio, Prodigy, Sagemaker};
+        use LabelFormat::{Argilla, Azure, LabelStudio, Prodigy, Sagemaker};
         let cases = [
             (
                 "label studio",
@@ -451,6 +479,24 @@ mod tests {
                 r#"{"source":"x","job":[1],"job-metadata":{"class-map":{}}}"#,
                 "! its class-map has no name for 1",
             ),
+            (
+                "azure",
+                Azure,
+                r#"{"location":"x.txt","classes":[{"category":"a"},{"category":"c"}]}"#,
+                "a c//",
+            ),
+            (
+                "azure with one class",
+                Azure,
+                r#"{"location":"x.txt","class":{"category":"a"}}"#,
+                "a//",
+            ),
+            (
+                "azure without a category",
+                Azure,
+                r#"{"location":"x.txt","classes":[{"category":"a"},{"name":"b"}]}"#,
+                "! a class has no `category`",
+            ),
         ];
         for (name, format, json, expected) in cases {
             assert_eq!(read(json, None), (format, expected.to_owned()), "{name}");
@@ -484,6 +530,8 @@ mod tests {
             r#"{"text":"x","answer":1,"annotations":[]}"#,
             r#"{"question":"x","answer":"42","label":"right"}"#,
             r#"{"data":1,"annotations":[]}"#,
+            r#"{"text":"x","location":"Paris","language":"fr","sports":1}"#,
+            r#"{"text":"x","location":"Paris","classes":["a"]}"#,
             r#"{"text":"x","responses":3}"#,
             "{}",
         ] {

@@ -236,6 +236,24 @@ fn write_pairs(
 }
 
 fn write_figures(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()> {
+    let of = evaluation.intervals.as_ref();
+    for (name, value, interval, note) in overall(evaluation) {
+        let mut line = format!("{name:<23}  {:>9}", figure(value));
+        if of.is_some() {
+            line += &format!("  {:>INTERVAL$}", range(interval));
+        }
+        writeln!(out, "{}", format!("{line}   {note}").trim_end())?;
+    }
+    let mut line = format!("{:<23}  {:>9}", "rows", evaluation.rows);
+    if let Some(of) = of {
+        let replicates = of.draws.replicates;
+        line += &format!("   drawn {replicates} times for the 95 % intervals");
+    }
+    writeln!(out, "{line}")
+}
+
+/// The figures over all labels: name, value, interval, and what it is taken over.
+fn overall(evaluation: &Evaluation) -> [(&'static str, Option<f64>, Option<Interval>, String); 7] {
     let n_labels = evaluation.labels.len();
     let count = |is_in: &dyn Fn(usize) -> bool| (0..n_labels).filter(|&i| is_in(i)).count();
     let ranked = count(&|i| evaluation.labels[i].roc_auc.is_some());
@@ -243,7 +261,7 @@ fn write_figures(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()>
     let over = |labels| format!("over {labels} of {n_labels} labels");
     let (report, macros) = (&evaluation.report, &evaluation.macro_scores);
     let of = evaluation.intervals.as_ref();
-    let figures = [
+    [
         (
             "macro f1, with support",
             report.supported_macro_average.f1_score,
@@ -286,20 +304,7 @@ fn write_figures(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()>
             of.and_then(|of| of.log_loss),
             String::new(),
         ),
-    ];
-    for (name, value, interval, note) in figures {
-        let mut line = format!("{name:<23}  {:>9}", figure(value));
-        if of.is_some() {
-            line += &format!("  {:>INTERVAL$}", range(interval));
-        }
-        writeln!(out, "{}", format!("{line}   {note}").trim_end())?;
-    }
-    let mut line = format!("{:<23}  {:>9}", "rows", evaluation.rows);
-    if let Some(of) = of {
-        let replicates = of.draws.replicates;
-        line += &format!("   drawn {replicates} times for the 95 % intervals");
-    }
-    writeln!(out, "{line}")
+    ]
 }
 
 /// Four digits behind the point, or the dash.

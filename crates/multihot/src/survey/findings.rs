@@ -217,24 +217,24 @@ fn repeats(survey: &Survey) -> Vec<Finding> {
     if let Some(first) = repeats.contradictions.first() {
         let count = repeats.contradicted;
         let message = format!(
-            "{} opposite answers, such as `{}` at lines {} (yes) and {} (no)",
+            "{} opposite answers, such as `{}` at {} (yes) and {} (no)",
             if count == 1 {
                 "1 text has".into()
             } else {
                 format!("{count} texts have")
             },
             first.label,
-            first.yes_line,
-            first.no_line
+            first.yes,
+            first.no
         );
         let spoils = count as f64 >= SPOILING_CONTRADICTIONS * survey.rows as f64;
         findings.push(finding(spoils, message, "decide which answer is right"));
     }
     if let Some(first) = repeats.equal_examples.first() {
         let message = format!(
-            "{} the text of an earlier row, such as line {} that of line {}",
+            "{} the text of an earlier row, such as {} that of {}",
             have(repeats.equal),
-            first.line,
+            first.row,
             first.other
         );
         findings.push(finding(
@@ -245,9 +245,9 @@ fn repeats(survey: &Survey) -> Vec<Finding> {
     }
     if let Some(first) = repeats.near_examples.first() {
         let message = format!(
-            "{} nearly the text of an earlier row, such as line {} that of line {}",
+            "{} nearly the text of an earlier row, such as {} that of {}",
             have(repeats.near),
-            first.line,
+            first.row,
             first.other
         );
         let advice = "held-out figures are too good where such rows fall on both sides: `--group COLUMN` keeps rows of one source together";
@@ -269,11 +269,11 @@ fn against(other: &AgainstSurvey) -> Vec<Finding> {
         };
         let share = count as f64 / other.rows.max(1) as f64;
         let message = format!(
-            "{}: {count} of {} rows ({}) have {nearly}a text of this table, such as line {} that of line {}",
+            "{}: {count} of {} rows ({}) have {nearly}a text of this table, such as {} that of {}",
             other.source,
             other.rows,
             percent(share),
-            first.line,
+            first.row,
             first.other
         );
         let advice = "figures on rows that were learned from are too good: take these rows out of one of the two tables";

@@ -1,9 +1,12 @@
 //! Texts that are there more than once, in a table or in two, and what their rows say.
 
-use multihot_table::Cell;
+use std::fmt;
+use std::sync::Arc;
+
+use multihot_table::{Cell, TextRow};
 use serde::Serialize;
 
-use super::signature::{BAND, BANDS, Signature, are_near};
+use super::signature::{BAND, BANDS, Signature, are_near, key};
 
 /// Pairs that a report shows of each kind.
 const EXAMPLES: usize = 5;
@@ -14,20 +17,41 @@ const PROBES: usize = 8;
 #[derive(Default)]
 pub(super) struct Prints {
     /// A key that equal texts share.
-    pub keys: Vec<u64>,
+    keys: Vec<u64>,
     /// Signatures; none where a text has no letters or is empty.
-    pub signatures: Vec<Option<Signature>>,
+    signatures: Vec<Option<Signature>>,
     /// The line each row starts on.
-    pub lines: Vec<u64>,
+    lines: Vec<u64>,
+    /// The files, where there are several, by the first row of each.
+    files: Vec<(usize, Arc<str>)>,
 }
 
-/// Two rows, by the lines they start on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Pair {
-    /// Line of the row in question.
+/// Where a row starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, where the table is several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in it.
     pub line: u64,
-    /// Line of the earlier row, or of the row of the other table.
-    pub other: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{file}:{}", self.line),
+            None => write!(f, "line {}", self.line),
+        }
+    }
+}
+
+/// Two rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pair {
+    /// The row in question.
+    pub row: Place,
+    /// The earlier row, or the one of the other table.
+    pub other: Place,
 }
 
 /// Rows of one table whose texts are there before.
@@ -50,10 +74,10 @@ pub struct Repeats {
 /// Two rows of one text, of which one says yes and one says no.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Contradiction {
-    /// Line of the row that says yes.
-    pub yes_line: u64,
-    /// Line of the row that says no.
-    pub no_line: u64,
+    /// The row that says yes.
+    pub yes: Place,
+    /// The row that says no.
+    pub no: Place,
     /// Place of the label.
     #[serde(skip)]
     pub label_index: usize,
@@ -68,23 +92,33 @@ pub struct Shared {
     pub equal: usize,
     /// Rows of the other table whose text this table nearly has.
     pub near: usize,
-    /// The first equal ones: the line in the other table, then here.
+    /// The first equal ones: the row of the other table, then the one here.
     pub equal_examples: Vec<Pair>,
     /// The first near ones.
     pub near_examples: Vec<Pair>,
 }
 
 impl Prints {
+    /// Adds a row whose whole text is `text`.
+    pub fn add(&mut self, row: &TextRow, text: &str, signature: Option<Signature>) {
+        if let Some(file) = &row.file
+            && self.files.last().is_none_or(|(_, last)| last != file)
+        {
+            self.files.push((self.keys.len(), Arc::clone(file)));
+        }
+        self.keys.push(key(text));
+        self.signatures.push(signature);
+        self.lines.push(row.line);
+    }
+
     /// Rows that come up again; `cells` are row-major, one for each of `labels`.
     pub fn repeats(&self, labels: &[String], cells: &[Cell]) -> Repeats {
         let mut repeats = Repeats::default();
+        let (mut equal, mut contradictions) = (Vec::new(), Vec::new());
         for rows in self.groups() {
             let rows = rows.iter().map(|&row| row as usize);
             let first = rows.clone().next().expect("a group has rows");
-            repeats.equal += rows.len() - 1;
-            repeats
-                .equal_examples
-                .extend(rows.clone().skip(1).map(|row| self.pair(row, first)));
+            equal.extend(rows.clone().skip(1).map(|row| (row, first)));
             let contradiction = (0..labels.len()).find_map(|label| {
                 let says = |answer: Cell| {
                     rows.clone()
@@ -92,16 +126,20 @@ impl Prints {
                 };
                 Some((label, says(Cell::Yes)?, says(Cell::No)?))
             });
-            if let Some((label_index, yes, no)) = contradiction {
-                repeats.contradicted += 1;
-                repeats.contradictions.push(Contradiction {
-                    yes_line: self.lines[yes],
-                    no_line: self.lines[no],
-                    label_index,
-                    label: labels[label_index].clone(),
-                });
-            }
+            contradictions.extend(contradiction);
         }
+        (repeats.equal, repeats.contradicted) = (equal.len(), contradictions.len());
+        contradictions.sort_by_key(|&(_, yes, no)| yes.min(no));
+        contradictions.truncate(EXAMPLES);
+        let contradictions = contradictions.into_iter();
+        repeats.contradictions = contradictions
+            .map(|(label_index, yes, no)| Contradiction {
+                yes: self.place(yes),
+                no: self.place(no),
+                label_index,
+                label: labels[label_index].clone(),
+            })
+            .collect();
         let firsts = self.firsts();
         let near = near_rows(
             &firsts
@@ -111,16 +149,10 @@ impl Prints {
             None,
         );
         repeats.near = near.len();
-        repeats.near_examples = near
-            .into_iter()
-            .map(|(row, other)| self.pair(firsts[row] as usize, firsts[other] as usize))
-            .collect();
-        first_lines(&mut repeats.equal_examples);
-        first_lines(&mut repeats.near_examples);
-        repeats
-            .contradictions
-            .sort_by_key(|found| found.yes_line.min(found.no_line));
-        repeats.contradictions.truncate(EXAMPLES);
+        let near = near.into_iter();
+        let near = near.map(|(row, other)| (firsts[row] as usize, firsts[other] as usize));
+        repeats.equal_examples = examples(equal, self, self);
+        repeats.near_examples = examples(near.collect(), self, self);
         repeats
     }
 
@@ -142,9 +174,7 @@ impl Prints {
             .clone()
             .filter(has_text)
             .filter_map(|row| Some((row, find(&row)?)));
-        let mut equal_examples: Vec<Pair> = pairs
-            .map(|(row, here)| other.pair_with(row, self.lines[here]))
-            .collect();
+        let equal: Vec<(usize, usize)> = pairs.collect();
         let others: Vec<usize> = rows
             .filter(has_text)
             .filter(|row| find(row).is_none())
@@ -155,21 +185,14 @@ impl Prints {
             .chain(others.iter().map(|&row| &other.signatures[row]))
             .collect();
         let near = near_rows(&signatures, Some(here.len()));
-        let mut near_examples: Vec<Pair> = near
-            .into_iter()
-            .map(|(row, found)| {
-                let line = self.lines[here[found] as usize];
-                other.pair_with(others[row - here.len()], line)
-            })
-            .collect();
-        let (equal, near) = (equal_examples.len(), near_examples.len());
-        first_lines(&mut equal_examples);
-        first_lines(&mut near_examples);
+        let near = near.into_iter();
+        let near = near.map(|(row, found)| (others[row - here.len()], here[found] as usize));
+        let near: Vec<(usize, usize)> = near.collect();
         Shared {
-            equal,
-            near,
-            equal_examples,
-            near_examples,
+            equal: equal.len(),
+            near: near.len(),
+            equal_examples: examples(equal, other, self),
+            near_examples: examples(near, other, self),
         }
     }
 
@@ -201,16 +224,24 @@ impl Prints {
         order
     }
 
-    fn pair(&self, row: usize, other: usize) -> Pair {
-        self.pair_with(row, self.lines[other])
-    }
-
-    fn pair_with(&self, row: usize, other: u64) -> Pair {
-        Pair {
+    fn place(&self, row: usize) -> Place {
+        let file = self.files.iter().rfind(|(first, _)| *first <= row);
+        Place {
+            file: file.map(|(_, name)| name.to_string()),
             line: self.lines[row],
-            other,
         }
     }
+}
+
+/// The first `pairs` of a row of `table` and one of `earlier`.
+fn examples(mut pairs: Vec<(usize, usize)>, table: &Prints, earlier: &Prints) -> Vec<Pair> {
+    pairs.sort_unstable();
+    pairs.truncate(EXAMPLES);
+    let pair = |(row, other)| Pair {
+        row: table.place(row),
+        other: earlier.place(other),
+    };
+    pairs.into_iter().map(pair).collect()
 }
 
 /// Of `signatures` those that are near to an earlier one, with that one. With a `split`, only those
@@ -261,16 +292,11 @@ fn find_near(
     }
 }
 
-fn first_lines(pairs: &mut Vec<Pair>) {
-    pairs.sort_by_key(|pair| pair.line);
-    pairs.truncate(EXAMPLES);
-}
-
 #[cfg(test)]
 mod tests {
     use Cell::{No, Unknown, Yes};
 
-    use super::super::signature::{Signer, key};
+    use super::super::signature::Signer;
     use super::*;
 
     fn prints(texts: &[&str]) -> Prints {
@@ -279,6 +305,7 @@ mod tests {
             keys: texts.iter().map(|text| key(text)).collect(),
             signatures: texts.iter().map(|text| signer.signature(text)).collect(),
             lines: (2..).take(texts.len()).collect(),
+            files: Vec::new(),
         }
     }
 
@@ -287,7 +314,8 @@ mod tests {
     const OTHER: &str = "the weather will be fine in the south and cloudy in the north";
 
     fn pairs(pairs: &[Pair]) -> Vec<(u64, u64)> {
-        pairs.iter().map(|pair| (pair.line, pair.other)).collect()
+        let lines = pairs.iter().map(|pair| (pair.row.line, pair.other.line));
+        lines.collect()
     }
 
     #[test]
@@ -311,8 +339,21 @@ mod tests {
         assert_eq!(repeats.contradicted, 1);
         let found = &repeats.contradictions[0];
         assert_eq!(
-            (found.yes_line, found.no_line, found.label.as_str()),
+            (found.yes.line, found.no.line, found.label.as_str()),
             (2, 5, "b")
+        );
+    }
+
+    #[test]
+    fn of_several_files_the_one_is_named_that_a_row_stands_in() {
+        let mut prints = prints(&["x", "y", "x"]);
+        prints.lines = vec![2, 3, 2];
+        assert_eq!(prints.place(2).to_string(), "line 2");
+        prints.files = vec![(0, "a.csv".into()), (2, "b.csv".into())];
+        let found = &prints.repeats(&[], &[]).equal_examples[0];
+        assert_eq!(
+            [&found.row, &found.other].map(Place::to_string),
+            ["b.csv:2", "a.csv:2"]
         );
     }
 

@@ -204,6 +204,8 @@ pub enum CheckpointError {
     OutExists {
         /// The folder.
         path: PathBuf,
+        /// Whether it may be overwritten.
+        may_go: bool,
     },
     /// The folder to overwrite does not look like a model.
     #[error("{}: this holds no model (no config.json), so it is not overwritten", path.display())]
@@ -370,8 +372,11 @@ impl CheckpointError {
                 Some("the file may have been cut short: fetch or copy it again".to_owned())
             }
             Self::Torch { reason, .. } => reason.hint(),
-            Self::OutExists { .. } => {
+            Self::OutExists { may_go: true, .. } => {
                 Some("pass `--overwrite` to replace it, or another `--out`".to_owned())
+            }
+            Self::OutExists { .. } => {
+                Some("pass another `--out`: it is nothing that `--overwrite` replaces".to_owned())
             }
             Self::NotAModel { .. } | Self::NotMarked { .. } => {
                 Some("pass another `--out`, or empty the folder".to_owned())
@@ -407,7 +412,7 @@ impl TorchError {
 fn hub_hint(name: &str) -> String {
     let folder = name.rsplit('/').next().unwrap_or(name);
     format!(
-        "fetch it with `huggingface-cli download {name} --local-dir {folder}` (or `git clone \
+        "fetch it with `hf download {name} --local-dir {folder}` (or `git clone \
          https://huggingface.co/{name}` with git-lfs), then pass that folder; it needs \
          {NEEDED_FILES}"
     )

@@ -382,17 +382,16 @@ fn check_out(
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(CheckpointError::io(out, "open")(source)),
     };
-    if !overwrite {
-        return Err(CheckpointError::OutExists {
-            path: out.to_owned(),
-        });
-    }
     // A folder without a mark may be somebody's home.
     let is_marked = marks.iter().any(|name| out.join(name).is_file());
-    if metadata.is_dir() && (is_marked || is_empty(out)?) {
+    let may_go = metadata.is_dir() && (is_marked || is_empty(out)?);
+    let path = out.to_owned();
+    if !overwrite {
+        return Err(CheckpointError::OutExists { path, may_go });
+    }
+    if may_go {
         return Ok(());
     }
-    let path = out.to_owned();
     Err(if marks == MODEL_MARKS {
         CheckpointError::NotAModel { path }
     } else {

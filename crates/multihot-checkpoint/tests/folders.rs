@@ -273,10 +273,7 @@ fn a_name_of_the_hub_says_how_to_get_the_folder() {
         let error = ModelFolder::open(name, None).unwrap_err();
         assert!(error.to_string().contains("not resolved yet"), "{error}");
         let hint = error.hint().unwrap();
-        assert!(
-            hint.contains(&format!("huggingface-cli download {name} ")),
-            "{hint}"
-        );
+        assert!(hint.contains(&format!("hf download {name} ")), "{hint}");
     }
     for path in ["./camembert", "/no/such/folder", "../x", "a/b/c"] {
         let error = ModelFolder::open(path, None).unwrap_err();

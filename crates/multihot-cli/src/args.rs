@@ -3,6 +3,7 @@
 mod bench;
 mod decisions;
 mod labels;
+mod list;
 mod relations;
 mod split;
 
@@ -12,10 +13,12 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use multihot::{Bootstrap, Delimiter, Encoding, Family, Format, Freeze, Pooling, ReadOptions};
 use multihot::{PredictPrecision, Schedule, TableError, TrainPrecision};
 use multihot::{Truncation, WindowOptions, WindowPooling};
+use multihot::{comma_separated, name_of};
 
 pub use bench::BenchArgs;
 pub use decisions::{DecisionArgs, ThresholdArgs, TuneArgs};
 pub use labels::LabelArgs;
+pub use list::{List, names};
 pub use relations::RelationArgs;
 pub use split::SplitArgs;
 
@@ -74,7 +77,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "K", conflicts_with_all = ["dev", "resume"])]
     pub folds: Option<usize>,
     /// Column whose equal cells keep rows on one side, when rows are split off
-    #[arg(long, value_name = "COLUMN", conflicts_with = "dev")]
+    #[arg(long, value_name = "COLUMN", value_parser = column, conflicts_with = "dev")]
     pub group: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
@@ -106,10 +109,10 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 3, help_heading = "Training")]
     pub epochs: u32,
     /// Highest learning rate of the encoder [default: 2e-4 up to width 384, 1e-4 up to 512, 5e-5 above]
-    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = number::<f32>, value_name = "RATE", help_heading = "Training")]
     pub learning_rate: Option<f32>,
     /// Highest learning rate of the head [default: ten times the encoder's]
-    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    #[arg(long, value_parser = number::<f32>, value_name = "RATE", help_heading = "Training")]
     pub head_learning_rate: Option<f32>,
     /// Rows of a batch [default: 32]
     #[arg(
@@ -140,6 +143,7 @@ pub struct TrainArgs {
     pub schedule: ScheduleArg,
     /// Share of the steps over which the learning rate rises
     #[arg(
+        value_parser = number::<f32>,
         long,
         value_name = "SHARE",
         default_value_t = 0.06,
@@ -148,6 +152,7 @@ pub struct TrainArgs {
     pub warmup_share: f32,
     /// Weight decay of everything except biases and LayerNorm
     #[arg(
+        value_parser = number::<f32>,
         long,
         value_name = "X",
         default_value_t = 0.01,
@@ -156,6 +161,7 @@ pub struct TrainArgs {
     pub weight_decay: f32,
     /// Largest norm of the whole gradient; 0 leaves it as it is
     #[arg(
+        value_parser = number::<f32>,
         long,
         value_name = "NORM",
         default_value_t = 1.0,
@@ -164,6 +170,7 @@ pub struct TrainArgs {
     pub clip: f32,
     /// Factor of the learning rate from each layer to the one below it
     #[arg(
+        value_parser = number::<f32>,
         long,
         value_name = "FACTOR",
         default_value_t = 1.0,
@@ -235,25 +242,25 @@ pub struct LossArgs {
     #[arg(long, value_enum, default_value_t = LossArg::Bce)]
     pub loss: LossArg,
     /// How much `focal` passes over cells that are nearly right [default: 2]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_parser = number::<f32>, value_name = "X")]
     pub focal_gamma: Option<f32>,
     /// How much `asl` passes over yes cells that are nearly right [default: 0]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_parser = number::<f32>, value_name = "X")]
     pub asl_gamma_pos: Option<f32>,
     /// How much `asl` passes over no cells that are nearly right [default: 4]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_parser = number::<f32>, value_name = "X")]
     pub asl_gamma_neg: Option<f32>,
     /// Chance of yes up to which a no costs nothing with `asl` [default: 0.05]
-    #[arg(long, value_name = "CHANCE")]
+    #[arg(long, value_parser = number::<f32>, value_name = "CHANCE")]
     pub asl_clip: Option<f32>,
     /// Take a yes for 1 - X/2 and a no for X/2
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(long, value_parser = number::<f32>, value_name = "X", default_value_t = 0.0)]
     pub label_smoothing: f32,
     /// Weigh the yes side of rare labels: `auto`, or a JSON file {"label": weight}
     #[arg(long, value_name = "auto|FILE")]
     pub pos_weight: Option<String>,
     /// Largest weight that `--pos-weight auto` gives [default: 20]
-    #[arg(long, value_name = "WEIGHT")]
+    #[arg(long, value_parser = number::<f32>, value_name = "WEIGHT")]
     pub pos_weight_cap: Option<f32>,
 }
 
@@ -276,7 +283,7 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub threshold: ThresholdArgs,
     /// TABLE is what `predict --logits` wrote: take its logits, and ask the network nothing
-    #[arg(long, conflicts_with_all = ["compare_precisions", "label_options"])]
+    #[arg(long, conflicts_with_all = ["compare_precisions", "label_options", "column_options"])]
     pub scores: bool,
     /// Fit a linear model to this training table, and show it beside the model
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["scores", "compare_precisions"])]
@@ -301,7 +308,7 @@ pub struct EvaluateArgs {
 pub struct ReportArgs {
     /// Write a page for the browser too: figures, curves, thresholds to drag, the worst errors
     /// with their texts
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", value_parser = page)]
     pub report: Option<PathBuf>,
 }
 
@@ -380,8 +387,9 @@ pub struct PredictArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct InspectArgs {
-    /// A table (a file, a pattern in quotes, `-`), an encoder folder or a model folder
-    pub path: String,
+    /// A table (a file, several, a pattern in quotes, `-`), an encoder folder or a model folder
+    #[arg(required = true, value_name = "PATH")]
+    pub path: Vec<String>,
     /// Another table that is to have no text of this one, such as one to test with; may be repeated
     #[arg(long, value_name = "TABLE")]
     pub against: Vec<String>,
@@ -404,6 +412,9 @@ pub struct InspectArgs {
     pub json: bool,
 }
 
+/// The options that say where things stand, which scores that are there already have no use for.
+const COLUMN_OPTIONS: [&str; 5] = ["text", "text_joiner", "text_pair", "id", "no_header"];
+
 /// Where the text, the id and the labels stand.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Table")]
@@ -413,27 +424,28 @@ pub struct ReadArgs {
     #[command(flatten)]
     pub labels: LabelArgs,
     /// A column that is no label; may be repeated
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub ignore: Vec<String>,
     /// Column with the weight of each row in training: 2 counts as two rows, 0 as none
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub weight: Option<String>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Table")]
+#[command(group = clap::ArgGroup::new("column_options").multiple(true).args(COLUMN_OPTIONS))]
 pub struct ColumnArgs {
     /// Column that holds the texts, or several to be joined in this order [default: text]
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    pub text: Vec<String>,
+    #[arg(long, value_name = "A,B,C")]
+    pub text: Vec<List>,
     /// What stands between joined texts [default: a blank]
     #[arg(long, value_name = "STRING")]
     pub text_joiner: Option<String>,
     /// Column that holds a second text: each row is a pair, read as the tokenizer writes pairs
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub text_pair: Option<String>,
     /// Column that holds the ids [default: id, where there is one]
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", value_parser = column)]
     pub id: Option<String>,
     /// Format of the table, where its ending and its first bytes do not tell
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -655,7 +667,7 @@ impl ColumnArgs {
     /// The library's options, with labels still to be decided.
     pub fn options(&self) -> ReadOptions {
         ReadOptions {
-            text: self.text.clone(),
+            text: names(&self.text),
             text_joiner: self.text_joiner.clone(),
             pair: self.text_pair.clone(),
             id: self.id.clone(),
@@ -673,23 +685,34 @@ impl ColumnArgs {
         let format = self
             .input_format
             .map(|format| Format::from(format).to_string());
-        let text = (!self.text.is_empty()).then(|| self.text.join(","));
-        let given = [
-            ("--text", text),
-            ("--text-pair", self.text_pair.clone()),
-            ("--text-joiner", self.text_joiner.clone()),
-            ("--id", self.id.clone()),
+        let file = [
             ("--input-format", format),
-            ("--delimiter", self.delimiter.map(|one| one.to_string())),
             ("--encoding", self.encoding.map(|one| one.to_string())),
             ("--sheet", self.sheet.clone()),
         ];
-        let given = given
-            .into_iter()
-            .filter_map(|(option, value)| Some([option.to_owned(), value?]));
-        let no_header = self.no_header.then(|| "--no-header".to_owned());
-        given.flatten().chain(no_header).collect()
+        [self.column_arguments(), given(file)].concat()
     }
+
+    /// Those that say where things stand in the records.
+    fn column_arguments(&self) -> Vec<String> {
+        let text = comma_separated(&names(&self.text));
+        let mut arguments = given([
+            ("--text", Some(text).filter(|text| !text.is_empty())),
+            ("--text-pair", self.text_pair.clone()),
+            ("--text-joiner", self.text_joiner.clone()),
+            ("--id", self.id.clone()),
+            ("--delimiter", self.delimiter.map(|one| one.to_string())),
+        ]);
+        arguments.extend(self.no_header.then(|| "--no-header".to_owned()));
+        arguments
+    }
+}
+
+/// The options that have a value, each with its value behind it.
+fn given<const N: usize>(options: [(&str, Option<String>); N]) -> Vec<String> {
+    let given = options.into_iter();
+    let given = given.filter_map(|(option, value)| Some([option.to_owned(), value?]));
+    given.flatten().collect()
 }
 
 impl BootstrapArgs {
@@ -703,6 +726,18 @@ impl BootstrapArgs {
 }
 
 impl ReadArgs {
+    /// What a copy of the table's records needs to be read alike, as it stands on the command line.
+    pub fn arguments(&self) -> Vec<String> {
+        let ignored = self.ignore.iter().map(|column| ("--ignore", column));
+        let others = ignored.chain(self.weight.as_ref().map(|column| ("--weight", column)));
+        let others = others.flat_map(|(option, column)| [option.to_owned(), column.clone()]);
+        let columns = self.columns.column_arguments().into_iter();
+        columns
+            .chain(self.labels.arguments())
+            .chain(others)
+            .collect()
+    }
+
     /// The library's options.
     pub fn options(&self) -> Result<ReadOptions, TableError> {
         Ok(ReadOptions {
@@ -710,6 +745,32 @@ impl ReadArgs {
             weight: self.weight.clone(),
             ..self.labels.options(&self.columns)?
         })
+    }
+}
+
+/// The name of a column, as tables have it.
+fn column(text: &str) -> Result<String, String> {
+    Ok(name_of(text))
+}
+
+/// A number with a point.
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| {
+        let pointed = text.replacen(',', ".", 1);
+        match pointed.parse::<T>() {
+            Ok(_) => format!("numbers are written with a point: `{pointed}`"),
+            Err(_) => "expected a number, such as `0.1`".into(),
+        }
+    })
+}
+
+/// A file for a page, which is written over what stands there.
+fn page(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    match ending.map(str::to_lowercase).as_deref() {
+        Some("html" | "htm") => Ok(path),
+        _ => Err("a report is a page: give it a name that ends in .html".into()),
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use multihot::{
-    Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, Source, Table, precision_note,
+    Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, Source, Table, nearest,
+    precision_note,
 };
 
 use crate::args::{Args, ColumnArgs, Command, LabelArgs, MachineArgs};
@@ -96,6 +97,7 @@ fn load(
     columns: &ColumnArgs,
     machine: &MachineArgs,
 ) -> Result<Classifier> {
+    require_folder(path)?;
     let cpu = cpu(machine)?;
     let options = LoadOptions {
         family: machine.family,
@@ -113,6 +115,65 @@ fn load(
         say(format_args!("note: {note}"));
     }
     Ok(classifier)
+}
+
+/// That the folder at `path` is there, where another one is called nearly so.
+fn require_folder(path: &Path) -> Result<()> {
+    let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
+        return Ok(());
+    };
+    if path.exists() {
+        return Ok(());
+    }
+    let place = if parent == Path::new("") {
+        Path::new(".")
+    } else {
+        parent
+    };
+    let entries = place
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
+    let folders: Vec<String> = entries
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    // What else to do about a folder that is not there is said by who opens it.
+    let Some(near) = nearest(&name.to_string_lossy(), &folders) else {
+        return Ok(());
+    };
+    Err(Usage {
+        message: format!("there is no folder `{}`", path.display()),
+        hint: Some(format!("did you mean `{}`?", parent.join(near).display())),
+    }
+    .into())
+}
+
+/// That `path`, which `option` names to be written, neither is nor holds a table that is read.
+fn keep_tables(option: &str, path: &Path, sources: &[&Source]) -> Result<()> {
+    let Ok(target) = path.canonicalize() else {
+        return Ok(());
+    };
+    // Tables that cannot be opened are said by who reads them.
+    let files = sources.iter().filter_map(|source| source.files().ok());
+    let read = files.flatten().find(|source| match source {
+        Source::File(file) => file
+            .canonicalize()
+            .is_ok_and(|file| file.starts_with(&target)),
+        _ => false,
+    });
+    let Some(table) = read else {
+        return Ok(());
+    };
+    Err(Usage {
+        message: format!(
+            "{table} is read, and `{option} {}` would replace it",
+            path.display()
+        ),
+        hint: Some(format!("pass another `{option}`")),
+    }
+    .into())
 }
 
 /// The table in `source`, read for the labels of the model.

@@ -25,12 +25,12 @@ pub(crate) enum Target {
     Share(f32),
 }
 
-const YES: [&str; 8] = ["1", "1.0", "true", "yes", "y", "t", "oui", "vrai"];
+const YES: [&str; 9] = ["1", "1.0", "true", "yes", "y", "t", "oui", "o", "vrai"];
 const NO: [&str; 8] = ["0", "0.0", "false", "no", "n", "f", "non", "faux"];
-const UNKNOWN: [&str; 7] = ["", "na", "nan", "null", "?", "-1", "-1.0"];
+const UNKNOWN: [&str; 9] = ["", "na", "n/a", "#n/a", "nan", "null", "?", "-1", "-1.0"];
 
 /// The yes/no words, as messages name them.
-pub(crate) const WORDS: &str = "1 0 true false yes no y n t f oui non vrai faux";
+pub(crate) const WORDS: &str = "1 0 true false yes no y n t f oui non o vrai faux";
 
 /// Words for yes, no and unknown, in any case, besides those that every table may use. A word that
 /// stands here means what it says here, also where it means something else by itself: with a blank

@@ -13,7 +13,7 @@ use csv::{ByteRecord, StringRecord};
 use crate::delimiter::delimiter_of;
 use crate::error::{TableError, stopped};
 use crate::format::Delimiter;
-use crate::names::numbered;
+use crate::names::{name_of, numbered};
 use crate::notes::Notes;
 use crate::source::RECORD_LIMIT;
 
@@ -22,6 +22,8 @@ const BUFFER_BYTES: usize = 1 << 16;
 /// A CSV before its records: what stands between its cells, and its bytes from the start.
 pub(crate) struct Cells {
     pub(crate) delimiter: Delimiter,
+    /// The line that `bytes` start on.
+    pub(crate) first_line: u64,
     pub(crate) bytes: Box<dyn Read + Send>,
 }
 
@@ -33,9 +35,6 @@ impl Cells {
         text_column: Option<&str>,
         notes: &Notes,
     ) -> Self {
-        if let Some(delimiter) = given {
-            return Cells { delimiter, bytes };
-        }
         let mut sample = Vec::new();
         // What is wrong with the first bytes has to be said with its line, by who cuts records.
         let failure = (&mut bytes)
@@ -43,8 +42,16 @@ impl Cells {
             .read_to_end(&mut sample)
             .err();
         let is_all = sample.len() < BUFFER_BYTES;
-        let delimiter = delimiter_of(&sample, is_all, text_column);
-        if delimiter != Delimiter::COMMA {
+        let said = said_delimiter(&sample);
+        if let Some((_, length)) = said {
+            sample.drain(..length);
+        }
+        let found = || match said {
+            Some((delimiter, _)) => delimiter,
+            None => delimiter_of(&sample, is_all, text_column),
+        };
+        let delimiter = given.unwrap_or_else(found);
+        if given.is_none() && delimiter != Delimiter::COMMA {
             notes.add(format!("cells are separated by `{delimiter}`"));
         }
         let rest: Box<dyn Read + Send> = match failure {
@@ -52,8 +59,24 @@ impl Cells {
             None => bytes,
         };
         let bytes = Box::new(io::Cursor::new(sample).chain(rest));
-        Cells { delimiter, bytes }
+        Cells {
+            delimiter,
+            first_line: if said.is_some() { 2 } else { 1 },
+            bytes,
+        }
     }
+}
+
+/// What a first line says that is there for Excel alone, `sep=;`, and the length of that line.
+fn said_delimiter(sample: &[u8]) -> Option<(Delimiter, usize)> {
+    let (start, rest) = sample.split_at_checked(4)?;
+    let (&delimiter, end) = rest.split_first()?;
+    let line_end = [&b"\r\n"[..], b"\n", b"\r"]
+        .into_iter()
+        .find(|line_end| end.starts_with(line_end))?;
+    start
+        .eq_ignore_ascii_case(b"sep=")
+        .then_some((Delimiter(delimiter), 5 + line_end.len()))
 }
 
 /// Gives the error that came up before.
@@ -92,13 +115,17 @@ impl CsvRecords {
         has_header: bool,
         limit: usize,
     ) -> Result<Self, TableError> {
-        let Cells { delimiter, bytes } = cells;
+        let Cells {
+            delimiter,
+            first_line,
+            bytes,
+        } = cells;
         let reader = csv::ReaderBuilder::new()
             .delimiter(delimiter.0)
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(BUFFER_BYTES)
-            .from_reader(Watch::new(bytes, delimiter, limit));
+            .from_reader(Watch::new(bytes, delimiter, first_line, limit));
         let mut records = CsvRecords {
             source_name,
             reader,
@@ -112,7 +139,7 @@ impl CsvRecords {
             });
         };
         if has_header {
-            records.header = first.iter().map(str::to_owned).collect();
+            records.header = first.iter().map(name_of).collect();
             refuse_equal_names(&records.source_name, line, &records.header)?;
         } else {
             records.header = numbered(first.len());
@@ -142,6 +169,10 @@ impl CsvRecords {
                 first: self.first_record,
                 expected: self.header.len(),
                 found: record.len(),
+                advice: format!(
+                    "a cell with a `{}`, a quote or a line end stands in quotes, and a quote inside it is doubled",
+                    self.reader.get_ref().delimiter
+                ),
             });
         }
         Ok(Some((line, record)))
@@ -257,16 +288,16 @@ struct Watch<R> {
 }
 
 impl<R: Read> Watch<R> {
-    fn new(bytes: R, delimiter: Delimiter, limit: usize) -> Self {
+    fn new(bytes: R, delimiter: Delimiter, line: u64, limit: usize) -> Self {
         Watch {
             bytes,
             delimiter,
             limit,
             place: Place::RecordStart,
-            line: 1,
+            line,
             after_return: false,
             record_lines: VecDeque::new(),
-            last_record_line: 1,
+            last_record_line: line,
             record_bytes: 0,
             ended: false,
         }
@@ -311,6 +342,7 @@ mod tests {
     fn cells(bytes: impl Read + Send + 'static, delimiter: u8) -> Cells {
         Cells {
             delimiter: Delimiter(delimiter),
+            first_line: 1,
             bytes: Box::new(bytes),
         }
     }
@@ -327,6 +359,23 @@ mod tests {
             rows.push((line, record.iter().map(str::to_owned).collect()));
         }
         Ok(rows)
+    }
+
+    #[test]
+    fn a_line_for_excel_says_what_stands_between_cells() {
+        let notes = Notes::default();
+        for (table, given) in [
+            ("sep=;\r\ntext;a,b\r\nx;1\r\n", None),
+            ("SEP=|\ntext;a,b\nx;1\n", Some(Delimiter(b';'))),
+        ] {
+            let bytes = Box::new(io::Cursor::new(table));
+            let cells = Cells::new(bytes, given, Some("text"), &notes);
+            let mut records = CsvRecords::new("t.csv".into(), cells, true).unwrap();
+            assert_eq!(records.header(), ["text", "a,b"]);
+            assert_eq!(records.next_record().unwrap().unwrap().0, 3);
+        }
+        assert_eq!(said_delimiter(b"sep=x;text\n"), None);
+        assert_eq!(said_delimiter(b"sep="), None);
     }
 
     #[test]
@@ -477,7 +526,7 @@ mod tests {
             bytes in prop::collection::vec(prop::sample::select(b"a,;\"\n\r".to_vec()), 0..60),
             delimiter in prop::sample::select(b",;".to_vec()),
         ) {
-            let reader = Watch::new(io::Cursor::new(bytes), Delimiter(delimiter), 1 << 20);
+            let reader = Watch::new(io::Cursor::new(bytes), Delimiter(delimiter), 1, 1 << 20);
             let mut reader = csv::ReaderBuilder::new()
                 .delimiter(delimiter)
                 .has_headers(false)

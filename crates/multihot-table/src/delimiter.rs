@@ -3,7 +3,7 @@
 use crate::format::Delimiter;
 
 /// What is looked for, the most usual first.
-const CANDIDATES: [Delimiter; 4] = [
+pub(crate) const CANDIDATES: [Delimiter; 4] = [
     Delimiter::COMMA,
     Delimiter(b';'),
     Delimiter::TAB,

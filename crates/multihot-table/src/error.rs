@@ -1,13 +1,16 @@
 //! What can be wrong with a table, and the way out.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cells::WORDS;
 use crate::encoding::Malformed;
 use crate::format::{ENDINGS, FORMATS, Format};
 use crate::labels::LabelFormat;
-use crate::names::{list, nearest, shown};
+use crate::names::{argument, in_shell, list, nearest, shown};
+
+/// A longer cell is a name or a text, and no mark for yes or no such as `x`.
+const CHARACTERS_OF_A_MARK: usize = 3;
 
 /// A cell of a would-be label column that is no yes/no word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +161,7 @@ pub enum TableError {
         first: &'static str,
         expected: usize,
         found: usize,
+        advice: String,
     },
 
     /// A quote that is opened and never closed.
@@ -508,6 +512,7 @@ impl TableError {
             Self::UnknownEnding { .. } => Some(
                 format!("to read it anyway, say how it is written, such as `--input-format csv`; there are {FORMATS}"),
             ),
+            Self::Open { source_name, error } => unopened_hint(Path::new(source_name), error),
             Self::NotATable { advice, .. } => Some((*advice).into()),
             Self::NoMatch { .. } => Some("`*` stands for any part of a name, `**` for any folders".into()),
             Self::OtherColumns { .. } => Some("files that are one table have the same columns, in any order".into()),
@@ -519,14 +524,12 @@ impl TableError {
             }
             Self::TooLargeToHold { .. } => Some("unpack it into a file, or write it as .csv or .jsonl".into()),
             Self::NoSheet { sheet, sheets, .. } => nearest(sheet, sheets)
-                .map(|name| format!("did you mean `--sheet {}`?", shown(&name))),
+                .map(|name| format!("did you mean `--sheet {}`?", argument(&name, "NAME"))),
             Self::TooLarge { .. } => Some("is a closing quote or a line end missing?".into()),
             Self::NoDocument { .. } => Some(
                 "put the files of the documents beside the table, as their `location` says".into(),
             ),
-            Self::Uneven { .. } => Some(
-                "a cell with a comma, a quote or a line end stands in quotes, and a quote inside it is doubled".into(),
-            ),
+            Self::Uneven { advice, .. } => Some(advice.clone()),
             Self::OpenQuote { .. } => {
                 Some("a quote inside a quoted cell is written twice".into())
             }
@@ -575,18 +578,20 @@ impl TableError {
     fn hint_on_labels(&self) -> Option<String> {
         match self {
             Self::NoLabels { lists: Some(column), .. } => Some(format!(
-                "`{column}` holds lists: `--labels {column}` reads labels there",
-                column = shown(column)
+                "`{}` holds lists: `--labels {}` reads labels there",
+                shown(column),
+                argument(column, "COLUMN"),
             )),
             Self::NoLabels { columns, .. } => Some(no_labels_hint(columns)),
             Self::NearlyALabel { column, bad, .. } => Some(format!(
                 "correct these cells, or say what they mean with `--yes {word}`, `--no {word}` or `--unknown {word}`, or pass `--ignore {column}`, or name all the labels with `--labels`",
-                word = bad.first().map_or("WORD".into(), |cell| shown(&cell.found)),
-                column = shown(column),
+                word = bad.first().map_or("WORD".into(), |cell| argument(&cell.found, "WORD")),
+                column = argument(column, "COLUMN"),
             )),
             Self::BadLabel { found, .. } => Some(format!(
-                "to read `{word}` as yes, pass `--yes {word}`, and so with `--no` and `--unknown`; the words are {WORDS}; blank, NA, NaN, null, ? and -1 are unknown",
-                word = shown(found),
+                "to read `{}` as yes, pass `--yes {}`, and so with `--no` and `--unknown`; the words are {WORDS}; blank (unless `--no ''`), NA, N/A, NaN, null, ? and -1 are unknown",
+                shown(found),
+                argument(found, "WORD"),
             )),
             Self::BadList { format: LabelFormat::Names | LabelFormat::Ids | LabelFormat::MultiHot | LabelFormat::Cats, .. } => Some(
                 "lists are read as JSON and Python write them, such as `[\"a\", \"b\"]`; `--label-format` says how cells are meant".into(),
@@ -596,18 +601,18 @@ impl TableError {
             ),
             Self::SeveralQuestions { questions, .. } => {
                 let example = questions.first().map_or("QUESTION", |name| name);
-                Some(format!("name it, such as `--labels {}`", shown(example)))
+                Some(format!("name it, such as `--labels {}`", argument(example, "QUESTION")))
             }
             Self::SeveralPlaces { places, .. } => {
                 let example = places.first().map_or("COLUMN", |(name, _)| name);
                 Some(format!(
                     "say where with `--labels`, such as `--labels {}`, or leave columns out with `--ignore`",
-                    shown(example)
+                    argument(example, "COLUMN")
                 ))
             }
             Self::SoftTargets { column, .. } => Some(format!(
                 "`--soft-targets` trains toward such numbers; `--ignore {}` leaves the column out",
-                shown(column)
+                argument(column, "COLUMN")
             )),
             Self::UnknownLabel { found, names, .. } => nearest(found, names)
                 .map(|name| format!("did you mean `{}`?", shown(&name))),
@@ -632,10 +637,21 @@ impl TableError {
 
 fn no_labels_hint(columns: &[(String, Option<BadCell>)]) -> String {
     let name = columns.first().map_or("COLUMN", |(name, _)| name);
-    format!(
+    let mut hint = format!(
         "a label's cells hold yes/no words ({WORDS}) or nothing; name such columns with `--labels a,b`, or with `--labels {}` one that holds names or lists of them",
-        shown(name)
-    )
+        argument(name, "COLUMN")
+    );
+    let found = columns
+        .iter()
+        .find_map(|(_, cell)| Some(&cell.as_ref()?.found));
+    if let Some(word) = found.filter(|word| word.chars().count() <= CHARACTERS_OF_A_MARK) {
+        hint += &format!(
+            "; where `{}` is a yes or a no, say so with `--yes {}` or `--no`, and with `--no ''` where blank cells are a no",
+            shown(word),
+            argument(word, "WORD")
+        );
+    }
+    hint
 }
 
 fn places_in_words(places: &[(String, LabelFormat)]) -> String {
@@ -671,6 +687,32 @@ pub(crate) fn stopped(source_name: &str, line: u64, error: io::Error) -> TableEr
     }
 }
 
+/// What may be meant by a name that cannot be opened.
+fn unopened_hint(path: &Path, error: &io::Error) -> Option<String> {
+    if path.is_dir() {
+        let pattern = path.join("*.csv");
+        let pattern = in_shell(&pattern.display().to_string());
+        return Some(format!(
+            "a folder is no table; all tables in it are {pattern}"
+        ));
+    }
+    if error.kind() != io::ErrorKind::NotFound {
+        return None;
+    }
+    let folder = path.parent()?;
+    let place = if folder == Path::new("") {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let entries = place.read_dir().ok()?.filter_map(Result::ok);
+    let names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let near = folder.join(nearest(path.file_name()?.to_str()?, &names)?);
+    Some(format!("did you mean `{}`?", near.display()))
+}
+
 fn no_text_hint(text: &str, columns: &[String]) -> String {
     if let [only] = columns
         && let Some(separator) = [';', '\t', '|'].into_iter().find(|c| only.contains(*c))
@@ -685,7 +727,7 @@ fn no_text_hint(text: &str, columns: &[String]) -> String {
     let column = nearest(text, columns).unwrap_or_else(|| "COLUMN".into());
     let mut hint = format!(
         "name the column that holds the texts: `--text {}`",
-        shown(&column)
+        argument(&column, "COLUMN")
     );
     if let Some(place) = sentence(columns) {
         hint += &format!("; or is the first row one like the others? `--no-header --text {place}`");

@@ -6,15 +6,21 @@ use std::io::{self, Cursor, Read, Seek};
 
 use bytes::Bytes;
 
+use crate::cells::trim;
+use crate::delimiter::CANDIDATES;
 use crate::encoding::{Guess, START_BYTES, decoded};
 use crate::error::TableError;
 use crate::format::{Delimiter, Format};
+use crate::names::{name_of, shown};
 use crate::notes::Notes;
 use crate::source::{ReadOptions, Source};
 
 /// The most that is held of a table that has to be read out of order, where it is no file that
 /// lies there unpacked.
 pub(crate) const HELD_LIMIT: usize = 1 << 30;
+
+/// A longer cell is a part of a text that has a comma, and no name of a column.
+const CHARACTERS_OF_A_NAME: usize = 40;
 
 /// How the bytes are cut into records: [`Format`], and the mix that standard input may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,6 +318,15 @@ fn layout(
             (None, Source::File(path)) => {
                 return Err(TableError::UnknownEnding { path: path.clone() });
             }
+            (None, _) if names_column(start, options) => {
+                let text = options.first_text_column();
+                notes.add(format!(
+                    "read as {}, as its first line names a column `{}`",
+                    Format::Csv,
+                    shown(text)
+                ));
+                Format::Csv
+            }
             (None, _) => return Ok(Layout::ObjectsAndLines),
         },
     };
@@ -324,6 +339,26 @@ fn layout(
         Format::Parquet => Layout::Parquet,
         Format::Xlsx => Layout::Xlsx,
         Format::Ods => Layout::Ods,
+    })
+}
+
+/// Whether a first line of several cells names the text column: hardly any text does.
+fn names_column(start: &[u8], options: &ReadOptions) -> bool {
+    let Some(text_column) = options.column_of_header() else {
+        return false;
+    };
+    let start = String::from_utf8_lossy(start);
+    let line = start.trim_start_matches('\u{feff}').lines().next();
+    let line = line.unwrap_or_default();
+    CANDIDATES.iter().any(|delimiter| {
+        let cells = line.split(char::from(delimiter.0));
+        let names: Vec<String> = cells
+            .map(|cell| name_of(trim(cell).trim_matches('"')))
+            .collect();
+        let is_short = |name: &String| name.chars().count() <= CHARACTERS_OF_A_NAME;
+        names.len() > 1
+            && names.iter().all(is_short)
+            && names.iter().any(|name| name == text_column)
     })
 }
 
@@ -377,8 +412,9 @@ mod tests {
         .concat();
         let zip = b"PK\x03\x04..........................[Content_Types].xml";
         let renamed = "its bytes are parquet, whatever its name ends in";
+        let named = "read as csv, as its first line names a column `text`";
         type Found = Option<(Layout, &'static str)>;
-        let cases: [(&str, &[u8], Option<Format>, Found); 20] = [
+        let cases: [(&str, &[u8], Option<Format>, Found); 22] = [
             ("a.csv", b"a", None, Some((csv, ""))),
             ("a.CSV", b"a", None, Some((csv, ""))),
             ("a.csv", b"", None, Some((csv, ""))),
@@ -395,6 +431,13 @@ mod tests {
             ("a", &ods, None, Some((Layout::Ods, ""))),
             ("a.ods", zip, None, Some((Layout::Ods, ""))),
             ("-", b"a", None, Some((Layout::ObjectsAndLines, ""))),
+            ("-", b"id,\"text\",a\n1,x,0\n", None, Some((csv, named))),
+            (
+                "-",
+                b"a text, with a comma\n",
+                None,
+                Some((Layout::ObjectsAndLines, "")),
+            ),
             ("-", b"a", Some(Format::Lines), Some((Layout::Lines, ""))),
             ("-", zip, None, Some((Layout::Xlsx, ""))),
             (

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{TableError, stopped};
-use crate::jsonl::{Object, unrepeated};
+use crate::jsonl::{Object, as_name, unrepeated};
 use crate::names::shown;
 use crate::source::RECORD_LIMIT;
 
@@ -457,6 +457,7 @@ impl Cutter {
         let line = self.line;
         let key = self.value()?;
         let key = serde_json::from_str(&key).map_err(|error| self.not_an_object(line, &error))?;
+        let key = as_name(key);
         if self.next_byte()? != Some(b':') {
             return Err(self.wrong("expected `:` behind a key"));
         }

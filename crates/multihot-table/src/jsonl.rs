@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::cells::trim;
 use crate::error::{TableError, stopped};
+use crate::names::name_of;
 use crate::source::RECORD_LIMIT;
 
 const BUFFER_BYTES: usize = 1 << 16;
@@ -169,6 +171,15 @@ impl Object {
     }
 }
 
+/// A key as the name of a column; most are one as they are.
+pub(crate) fn as_name(key: String) -> String {
+    let name = trim(&key);
+    if key.is_ascii() && name.len() == key.len() {
+        return key;
+    }
+    name_of(name)
+}
+
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries;
@@ -182,7 +193,8 @@ impl<'de> Deserialize<'de> for Object {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
+                    let (key, value): (String, _) = entry;
+                    entries.push((as_name(key), value));
                 }
                 Ok(Object(entries))
             }

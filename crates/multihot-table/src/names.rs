@@ -1,4 +1,9 @@
-//! How messages show columns and cells, and which name a person may have meant.
+//! What names of columns and labels are, how messages and command lines show them, and which one a
+//! person may have meant.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::cells::trim;
 
 /// More names than this are counted, not listed.
 const LISTED: usize = 40;
@@ -16,6 +21,61 @@ pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
         text.push(format!("and {} more", names.len() - LISTED));
     }
     text.join(", ")
+}
+
+/// A name of a column or a label as it is compared: without white space at its ends, and with
+/// accents on their letters, where some systems write them behind (Unicode's NFC).
+pub fn name_of(text: &str) -> String {
+    let text = trim(text);
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    text.nfc().collect()
+}
+
+/// The names in `text`, which has commas between them; quotes protect a comma as in a CSV.
+pub fn names_in(text: &str) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let records = reader.records().filter_map(Result::ok);
+    let names: Vec<String> = records
+        .flat_map(|record| record.iter().map(name_of).collect::<Vec<_>>())
+        .collect();
+    // Nothing at all is one name, a blank one.
+    if names.is_empty() {
+        vec![String::new()]
+    } else {
+        names
+    }
+}
+
+/// `names` as [`names_in`] reads them.
+pub fn comma_separated<S: AsRef<str>>(names: &[S]) -> String {
+    let protected = |name: &S| match name.as_ref() {
+        name if name.contains([',', '"', '\n']) => format!("\"{}\"", name.replace('"', "\"\"")),
+        name => name.to_owned(),
+    };
+    names.iter().map(protected).collect::<Vec<_>>().join(",")
+}
+
+/// `word` as a shell reads it as one.
+pub fn in_shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:,+@%=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A name of a column or a word of a cell as an option takes it, or `instead` where it is too long
+/// to be typed.
+pub(crate) fn argument(name: &str, instead: &str) -> String {
+    if shown(name) != name {
+        return instead.to_owned();
+    }
+    in_shell(&comma_separated(&[name]))
 }
 
 /// The names of columns that nobody named: `1`, `2`, `3`, …
@@ -60,21 +120,26 @@ pub fn nearest<S: AsRef<str>>(wanted: &str, names: &[S]) -> Option<String> {
 }
 
 fn plain(name: &str) -> Vec<char> {
-    name.trim().to_lowercase().chars().collect()
+    name_of(name).to_lowercase().chars().collect()
 }
 
-/// Levenshtein's distance: how many characters to put in, take out or exchange.
+/// How many characters to put in, take out, exchange, or swap with their neighbour (the distance of
+/// Damerau and Levenshtein, of which no character is touched twice).
 fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let exchanged = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = exchanged.min(diagonal + 1).min(row[j] + 1);
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    rows[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        rows[i][0] = i;
+        for j in 1..=b.len() {
+            let exchanged = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = exchanged.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = least;
         }
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -90,6 +155,7 @@ mod tests {
             ("sport", Some("sports")),
             (" Sports", Some("sports")),
             ("weather", None),
+            ("sprots", Some("sports")),
             ("", None),
         ];
         for (wanted, expected) in cases {
@@ -99,15 +165,56 @@ mod tests {
     }
 
     #[test]
-    fn distances_are_levenshteins() {
+    fn distances_count_slips() {
         let cases = [
             ("", "", 0),
             ("a", "", 1),
             ("kitten", "sitting", 3),
-            ("ab", "ba", 2),
+            ("ab", "ba", 1),
+            ("model", "modle", 1),
+            ("ca", "abc", 3),
         ];
         for (a, b, expected) in cases {
             assert_eq!(distance(&plain(a), &plain(b)), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn names_are_the_same_however_their_accents_are_written() {
+        assert_eq!(name_of(" e\u{301}conomie\u{a0}"), "économie");
+        assert_eq!(name_of("Sport "), "Sport");
+    }
+
+    #[test]
+    fn names_between_commas_may_have_one_of_their_own() {
+        let cases: [(&str, &[&str]); 6] = [
+            ("a,b", &["a", "b"]),
+            (" a , b\u{a0}", &["a", "b"]),
+            ("\"a, b\",c", &["a, b", "c"]),
+            ("\"a \"\"b\"\"\"", &["a \"b\""]),
+            ("", &[""]),
+            ("a,", &["a", ""]),
+        ];
+        for (text, names) in cases {
+            assert_eq!(names_in(text), names, "{text}");
+            assert_eq!(names_in(&comma_separated(names)), names, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_argument_can_be_typed() {
+        let cases = [
+            ("sport", "sport"),
+            ("économie", "économie"),
+            ("peut-être", "peut-être"),
+            ("ne sait pas", "'ne sait pas'"),
+            ("l'été", r"'l'\''été'"),
+            ("oui, mais", "'\"oui, mais\"'"),
+            ("", "''"),
+            ("two\nlines", "WORD"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(argument(name, "WORD"), expected);
         }
     }
 

@@ -32,6 +32,7 @@ use crate::error::TableError;
 use crate::guarded::guarded;
 use crate::input::Whole;
 use crate::jsonl::Object;
+use crate::names::name_of;
 
 const MAGIC: &[u8; 4] = b"PAR1";
 
@@ -170,7 +171,7 @@ impl Column {
             Some(LogicalType::Timestamp(timestamp)) if timestamp.unit == TimeUnit::NANOS
         );
         Column {
-            name: field.name().to_owned(),
+            name: name_of(field.name()),
             is_nanoseconds: is_nanoseconds && field.is_primitive(),
         }
     }

@@ -138,6 +138,7 @@ impl Standing {
             }
             _ => Cells {
                 delimiter: Delimiter::COMMA,
+                first_line: 1,
                 bytes,
             },
         };

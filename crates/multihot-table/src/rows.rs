@@ -714,7 +714,7 @@ mod tests {
                 b"text,a\nx,1\ny\n",
                 &plain,
                 "u.csv:3: the header has 2 columns, this record has 1",
-                "a cell with a comma, a quote or a line end stands in quotes, and a quote inside it is doubled",
+                "a cell with a `,`, a quote or a line end stands in quotes, and a quote inside it is doubled",
             ),
             (
                 "l.csv",

@@ -23,19 +23,33 @@ pub struct ScoredRows {
 }
 
 /// Reads what predictions with logits wrote for a table with answers: the columns `<label>` and
-/// `logit_<label>` of each of `labels`, in a CSV or in another table of cells. The texts are not
-/// kept.
+/// `logit_<label>` of each of `labels`, in a CSV or in another table of cells. Of `written` counts
+/// how the file is written. The texts are not kept.
 ///
 /// # Errors
 ///
 /// Those of reading; when a column is missing, when a logit is no finite number (it may be blank
 /// where the cell is unknown), and when a cell is no yes/no word.
-pub fn read_scored(source: &Source, labels: &[String]) -> Result<ScoredRows, TableError> {
+pub fn read_scored(
+    source: &Source,
+    labels: &[String],
+    written: &ReadOptions,
+) -> Result<ScoredRows, TableError> {
     let options = ReadOptions {
-        format: format_of_scores(source),
+        format: written.format.or_else(|| format_of_scores(source)),
+        delimiter: written.delimiter,
+        encoding: written.encoding,
+        sheet: written.sheet.clone(),
         ..ReadOptions::default()
     };
     let mut records = Records::open(source, &options, &Notes::default())?;
+    if !records.has_cells() {
+        return Err(TableError::NotATable {
+            source_name: source.to_string(),
+            found: "no table of cells, as scores are read from",
+            advice: "write them as `--output SCORES.csv` or .xlsx",
+        });
+    }
     let places = Places::new(source, labels, records.columns().unwrap_or_default())?;
     let mut rows = ScoredRows {
         logits: Vec::new(),
@@ -66,8 +80,8 @@ fn format_of_scores(source: &Source) -> Option<Format> {
         _ => None,
     };
     match by_ending {
-        Some(Format::Tsv | Format::Xlsx | Format::Ods) => None,
-        _ => Some(Format::Csv),
+        None => Some(Format::Csv),
+        Some(_) => None,
     }
 }
 
@@ -191,7 +205,7 @@ mod tests {
         std::fs::write(&path, csv).unwrap();
         let prefix = format!("{}/", folder.path().display());
         let labels = ["a".to_owned(), "b".to_owned()];
-        read_scored(&Source::File(path), &labels)
+        read_scored(&Source::File(path), &labels, &ReadOptions::default())
             .map_err(|error| (error.to_string().replace(&prefix, ""), error.hint()))
     }
 

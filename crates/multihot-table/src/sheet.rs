@@ -16,7 +16,7 @@ use csv::StringRecord;
 use crate::csv::refuse_equal_names;
 use crate::error::TableError;
 use crate::input::{Layout, Whole};
-use crate::names::{list, numbered};
+use crate::names::{list, name_of, numbered};
 use crate::notes::Notes;
 use crate::source::ReadOptions;
 
@@ -201,6 +201,7 @@ impl Grid {
                 first: "the header",
                 expected: header.len(),
                 found: cells.len(),
+                advice: "the first row with anything in it is the header: delete what stands above the names of the columns".into(),
             }),
             Some(header) => Ok(Some(header.len())),
             None => {
@@ -217,8 +218,9 @@ impl Grid {
                 "its header stands there more than once",
             ));
         }
-        refuse_equal_names(&self.source_name, row, &cells)?;
-        self.header = Some(cells);
+        let names: Vec<String> = cells.iter().map(|cell| name_of(cell)).collect();
+        refuse_equal_names(&self.source_name, row, &names)?;
+        self.header = Some(names);
         Ok(())
     }
 

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cells::{Cell, trim};
-use crate::columns::{Columns, head};
+use crate::columns::{Column, Columns, head};
 use crate::error::TableError;
 use crate::format::Format;
 use crate::labels::LabelReading;
 use crate::labels::shape::{self, Labels};
-use crate::names::{counted, list, shown};
+use crate::names::{argument, counted, list, shown};
 use crate::places::Places;
 use crate::rows::{TextRow, TextRows, require_column, stream};
 use crate::source::{ReadOptions, Source};
@@ -237,6 +237,7 @@ fn go_through(
         }
         Err(error) => return Err(places.found_again(error)),
     };
+    let half_answered = half_answered(&columns, &labels);
     let (cells, targets) = answers(&labels, &columns);
     let has_id = options.id.is_some() || names.iter().any(|name| name == options.id_column());
     let mut scan = Scan {
@@ -247,7 +248,7 @@ fn go_through(
         id_column: has_id.then(|| options.id_column().to_owned()),
         labels: labels.names,
         reading: labels.reading,
-        notes: [texts.notes().all(), labels.notes].concat(),
+        notes: [texts.notes().all(), labels.notes, half_answered].concat(),
         rows: columns.n_rows(),
         cells,
         targets,
@@ -256,6 +257,30 @@ fn go_through(
     };
     scan.leave_out_roles(options, &labels.columns);
     Ok((scan, no_labels))
+}
+
+/// Columns that are no labels though most of their known cells are yes/no words, a note each.
+fn half_answered(columns: &Columns<'_>, labels: &Labels) -> Vec<String> {
+    if columns.options.labels.is_some() {
+        return Vec::new();
+    }
+    let is_one = |column: &&Column| {
+        column.n_words >= column.n_bad.max(1)
+            && column.n_bad > 0
+            && !labels.columns.contains(&column.name)
+    };
+    let note = |column: &Column| {
+        let word = column.bad.first().map_or("", |cell| cell.found.as_str());
+        let (shown_word, word) = (shown(word), argument(word, "WORD"));
+        format!(
+            "`{}` is no label: {} of {} known cells are yes/no words, others such as `{shown_word}` \
+             are not (`--unknown {word}`, `--yes` or `--no` says what it means)",
+            shown(&column.name),
+            column.n_words,
+            column.n_words + column.n_bad + column.n_shares,
+        )
+    };
+    columns.candidates().filter(is_one).map(note).collect()
 }
 
 /// The cells of all rows, and the chances of those rows that have some, by row.
@@ -684,14 +709,14 @@ mod tests {
                 "text,kind\nx,sports\n",
                 options(),
                 "t.csv: no label column; `kind` holds `sports`",
-                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non vrai faux) or nothing; name such columns with `--labels a,b`, or with `--labels kind` one that holds names or lists of them",
+                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non o vrai faux) or nothing; name such columns with `--labels a,b`, or with `--labels kind` one that holds names or lists of them",
             ),
             (
                 "only a text column",
                 "text\nx\n",
                 options(),
                 "t.csv: no label column; there is no column besides text and id",
-                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non vrai faux) or nothing; name such columns with `--labels a,b`, or with `--labels COLUMN` one that holds names or lists of them",
+                "a label's cells hold yes/no words (1 0 true false yes no y n t f oui non o vrai faux) or nothing; name such columns with `--labels a,b`, or with `--labels COLUMN` one that holds names or lists of them",
             ),
             (
                 "nearly a label",
@@ -705,7 +730,7 @@ mod tests {
                 "text,a\nx,1\ny,maybe\n",
                 with_labels("a"),
                 "t.csv:3: column `a` holds `maybe`, which is neither yes nor no",
-                "to read `maybe` as yes, pass `--yes maybe`, and so with `--no` and `--unknown`; the words are 1 0 true false yes no y n t f oui non vrai faux; blank, NA, NaN, null, ? and -1 are unknown",
+                "to read `maybe` as yes, pass `--yes maybe`, and so with `--no` and `--unknown`; the words are 1 0 true false yes no y n t f oui non o vrai faux; blank (unless `--no ''`), NA, N/A, NaN, null, ? and -1 are unknown",
             ),
             (
                 "a label that is not there",

@@ -897,6 +897,34 @@ fn expecting(labels: &[&str]) -> ReadOptions {
 }
 
 #[test]
+fn a_column_that_is_mostly_answered_is_no_label_without_a_word() {
+    let csv = "text,a,b,c\nu,1,oui,x\nv,0,non,k\nw,1,peut-être,1\nz,0,?,z\n";
+    let table = read_as("t.csv", csv, &ReadOptions::default()).unwrap();
+    assert_eq!(table.labels, ["a"]);
+    assert_eq!(
+        table.notes,
+        [
+            "`b` is no label: 2 of 3 known cells are yes/no words, others such as `peut-être` are not \
+          (`--unknown peut-être`, `--yes` or `--no` says what it means)"
+        ]
+    );
+}
+
+#[test]
+fn a_name_is_the_same_however_its_accents_are_written() {
+    let csv = "texte,e\u{301}conomie , sport\nu,1,O\nv,0,N\nw,n/a,#N/A\n";
+    let options = ReadOptions {
+        text: strings(&["texte"]),
+        ..labels_in(&["économie", "sport"])
+    };
+    let table = read_as("t.csv", csv, &options).unwrap();
+    assert_eq!(table.cells(), [Yes, Yes, No, No, Unknown, Unknown]);
+    let json = "{\"texte\":\"u\",\"e\u{301}conomie\":1,\" sport\":0}\n";
+    let table = read_as("t.jsonl", json, &options).unwrap();
+    assert_eq!(table.cells(), [Yes, No]);
+}
+
+#[test]
 fn where_labels_stand_may_be_said() {
     let both = ReadOptions {
         labels: Some(strings(&["labels"])),

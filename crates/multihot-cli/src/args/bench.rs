@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use multihot::Family;
 use multihot::bench::{Precision, Sweep};
 
-use super::{ColumnArgs, family};
+use super::{ColumnArgs, family, number};
 
 #[derive(Debug, ClapArgs)]
 pub struct BenchArgs {
@@ -41,7 +41,7 @@ pub struct BenchArgs {
     #[arg(long, value_enum, value_name = "A,B", value_delimiter = ',')]
     pub sweep: Vec<BenchSweep>,
     /// Time for each single measurement
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, value_parser = number::<f64>, value_name = "SECONDS", default_value_t = 1.0)]
     pub seconds: f64,
     /// Print one JSON object instead of tables
     #[arg(long)]

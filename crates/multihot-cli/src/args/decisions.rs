@@ -26,7 +26,7 @@ pub struct TuneArgs {
     #[command(flatten)]
     pub machine: MachineArgs,
     /// TABLE is what `predict --logits` wrote: take its logits, and ask the network nothing
-    #[arg(long, conflicts_with = "label_options")]
+    #[arg(long, conflicts_with_all = ["label_options", "column_options"])]
     pub scores: bool,
     /// Start of every random choice
     #[arg(long, value_name = "N", default_value_t = 0)]

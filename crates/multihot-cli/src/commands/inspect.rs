@@ -17,11 +17,9 @@ use crate::screen::say;
 
 /// Runs `inspect` and writes what it saw to `out`.
 pub fn inspect(args: &InspectArgs, out: &mut dyn Write) -> Result<Outcome> {
-    let path = Path::new(&args.path);
-    if path.is_dir() {
-        folder(args, path, out)
-    } else {
-        table(args, out)
+    match args.path.as_slice() {
+        [path] if Path::new(path).is_dir() => folder(args, Path::new(path), out),
+        _ => table(args, out),
     }
 }
 
@@ -52,7 +50,7 @@ fn folder(args: &InspectArgs, path: &Path, out: &mut dyn Write) -> Result<Outcom
 }
 
 fn table(args: &InspectArgs, out: &mut dyn Write) -> Result<Outcome> {
-    let source = Source::from(args.path.as_str());
+    let source = Source::from(args.path.as_slice());
     let against: Vec<Source> = args
         .against
         .iter()

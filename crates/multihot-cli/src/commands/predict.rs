@@ -13,7 +13,7 @@ use multihot::{Classifier, Format, PredictOptions, PredictSummary, Source, TextR
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::{load, print_json, say_truncated, speed, stop_on_ctrl_c};
+use super::{keep_tables, load, print_json, say_truncated, speed, stop_on_ctrl_c};
 use crate::args::PredictArgs;
 use crate::exit::{Outcome, Usage};
 use crate::screen::progress::RowsScreen;
@@ -23,15 +23,19 @@ use part::{Part, origin};
 
 /// Runs `predict` and writes the answers to `--output`, else to `out`.
 pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
-    let named = named_format(args);
+    let named = named_format(args)?;
     check_written_whole(args, named)?;
+    let source = Source::from(args.table.as_slice());
+    if let Some(path) = &args.output {
+        keep_tables("--output", path, &[&source])?;
+    }
     let precision = args.precision.precision.into();
     let mut classifier = load(&args.model, precision, &args.columns, &args.machine)?;
     if let Some(threshold) = args.threshold.threshold {
         classifier.decide_at(threshold);
     }
     let read = classifier.read_options(args.columns.options());
-    let rows = multihot::open(&Source::from(args.table.as_slice()), &read)?;
+    let rows = multihot::open(&source, &read)?;
     let notes = rows.notes();
     let said = notes.all();
     say_notes(&said);
@@ -99,18 +103,30 @@ fn say_notes(notes: &[String]) {
 }
 
 /// `--format`, else what the ending of `--output` names.
-fn named_format(args: &PredictArgs) -> Option<Format> {
+fn named_format(args: &PredictArgs) -> Result<Option<Format>> {
     if let Some(format) = args.format {
-        return Some(format.into());
+        return Ok(Some(format.into()));
     }
-    let ending = args.output.as_deref()?.extension()?.to_str()?;
-    match ending.to_lowercase().as_str() {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" => Some(Format::Jsonl),
-        "parquet" | "pq" => Some(Format::Parquet),
-        "xlsx" => Some(Format::Xlsx),
-        _ => None,
-    }
+    let Some(ending) = args.output.as_deref().and_then(Path::extension) else {
+        return Ok(None);
+    };
+    let ending = ending.to_string_lossy().to_lowercase();
+    Ok(Some(match ending.as_str() {
+        "csv" => Format::Csv,
+        "jsonl" | "ndjson" => Format::Jsonl,
+        "parquet" | "pq" => Format::Parquet,
+        "xlsx" => Format::Xlsx,
+        _ => {
+            return Err(Usage {
+                message: format!("no answers are written as .{ending}"),
+                hint: Some(
+                    "name a file that ends in .csv, .jsonl, .parquet or .xlsx, or say `--format csv`"
+                        .into(),
+                ),
+            }
+            .into());
+        }
+    }))
 }
 
 /// The format that answers to `rows` have where none is named.

@@ -39,7 +39,7 @@ impl ScoredTable {
         if is_scored {
             let labels = classifier.labels();
             let name = source.to_string();
-            let mut rows = multihot::read_scored(&source, labels)?;
+            let mut rows = multihot::read_scored(&source, labels, &columns.options())?;
             let place = |row| Place::Row(row + 1);
             let settled = classifier.questions();
             let settled = settled.settle(&mut rows.cells, &name, place);

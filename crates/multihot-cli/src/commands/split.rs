@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use multihot::{ReadOptions, Source, SplitJob, SplitParts, SplitReport};
+use multihot::{ReadOptions, Source, SplitJob, SplitParts, SplitReport, in_shell};
 
 use super::print_json;
 use crate::args::SplitArgs;
@@ -53,6 +53,15 @@ fn source(args: &SplitArgs, read: &ReadOptions) -> Result<Source> {
     Ok(source.held()?)
 }
 
+/// The options that the parts need to be read as the table was.
+fn reading(args: &SplitArgs) -> String {
+    let options = args.read.arguments();
+    options
+        .iter()
+        .map(|word| format!(" {}", in_shell(word)))
+        .collect()
+}
+
 fn parts(args: &SplitArgs) -> SplitParts {
     let shares = SplitParts::Shares {
         dev: args.dev,
@@ -72,12 +81,13 @@ fn print_report(out: &mut dyn Write, args: &SplitArgs, report: &SplitReport) -> 
         None => (report.files().collect::<Vec<_>>().join(", "), ""),
     };
     writeln!(out, "\n{} rows written to {folder}: {files}", report.rows)?;
-    let file = |name: &str| format!("{folder}/{first}{name}.{}", report.ending);
+    let file = |name: &str| in_shell(&format!("{folder}/{first}{name}.{}", report.ending));
     writeln!(
         out,
-        "try `multihot train {} --dev {} --encoder FOLDER --out MODEL`",
+        "try `multihot train {} --dev {}{} --encoder FOLDER --out MODEL`",
         file("train"),
-        file("dev")
+        file("dev"),
+        reading(args)
     )?;
     Ok(())
 }

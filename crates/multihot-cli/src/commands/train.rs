@@ -9,7 +9,7 @@ use multihot::{
     BatchSize, LabelOptions, ReadOptions, Source, Table, TrainJob, TrainOptions, TrainSummary,
 };
 
-use super::{cpu, print_json, stop_on_ctrl_c};
+use super::{cpu, keep_tables, print_json, require_folder, stop_on_ctrl_c};
 use crate::args::TrainArgs;
 use crate::exit::Outcome;
 use crate::screen::progress::TrainScreen;
@@ -26,14 +26,15 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
         group: args.group.clone(),
         ..args.read.options()?
     };
-    let mut table = multihot::read(&Source::from(args.table.as_slice()), &read)?;
+    let source = Source::from(args.table.as_slice());
+    let dev = args.dev.as_deref().map(Source::from);
+    let sources: Vec<&Source> = std::iter::once(&source).chain(&dev).collect();
+    keep_tables("--out", &args.out, &sources)?;
+    require_folder(&args.encoder)?;
+    let mut table = multihot::read(&source, &read)?;
     table.skip_useless_rows();
     say(table.detection());
-    let dev = args
-        .dev
-        .as_deref()
-        .map(|dev| read_dev(dev, args, &table))
-        .transpose()?;
+    let dev = dev.map(|dev| read_dev(&dev, args, &table)).transpose()?;
 
     let job = TrainJob {
         table: &table,
@@ -67,7 +68,7 @@ pub fn train(args: &TrainArgs, out: &mut dyn Write) -> Result<Outcome> {
 }
 
 /// The dev table, read for the labels that the training table has, as these were written there.
-fn read_dev(dev: &str, args: &TrainArgs, table: &Table) -> Result<Table> {
+fn read_dev(dev: &Source, args: &TrainArgs, table: &Table) -> Result<Table> {
     let read = args.read.options()?;
     let options = ReadOptions {
         // Which they are and where they stand is settled by the training table.
@@ -83,7 +84,7 @@ fn read_dev(dev: &str, args: &TrainArgs, table: &Table) -> Result<Table> {
         },
         ..read
     };
-    let dev = multihot::read(&Source::from(dev), &options)?;
+    let dev = multihot::read(dev, &options)?;
     say(dev.detection());
     Ok(dev)
 }

@@ -32,7 +32,7 @@ fn a_folder_that_is_not_there_may_be_a_name_of_the_hub() {
         "camembert-base",
         &[
             "there is no folder `camembert-base`; names of the Hugging Face hub are not resolved yet",
-            "hint: fetch it with `huggingface-cli download camembert-base",
+            "hint: fetch it with `hf download camembert-base",
         ],
     );
     assert_cannot_train(

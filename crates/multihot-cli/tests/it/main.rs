@@ -21,6 +21,7 @@ mod program;
 mod relations;
 mod report;
 mod shapes;
+mod slips;
 mod split;
 mod streams;
 mod train;

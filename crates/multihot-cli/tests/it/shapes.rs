@@ -196,7 +196,10 @@ fn a_table_without_a_header_is_split_learned_from_and_answered() {
     place.run(&args).succeeds();
     let answers = std::fs::read_to_string(place.path("out.csv")).unwrap();
     assert_eq!(answers.lines().count(), 41);
-    assert!(answers.starts_with("1,2,business,"), "{answers}");
+    assert!(
+        answers.starts_with("1,2,probability_business,"),
+        "{answers}"
+    );
     let args = ["split", "rows.csv", "--out", "parts"];
     place.run(&[&args, &HEADLESS[..]].concat()).succeeds();
     let parts = ["train", "dev", "test"]

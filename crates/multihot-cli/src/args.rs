@@ -380,6 +380,9 @@ pub struct PredictArgs {
     /// Write the network's own probabilities beside the calibrated ones
     #[arg(long)]
     pub raw: bool,
+    /// Write a column `pred_LABEL` for each label too: 1 is yes, 0 no, blank unsure
+    #[arg(long)]
+    pub answers: bool,
     /// Print a summary as one JSON object
     #[arg(long, requires = "output")]
     pub json: bool,

@@ -64,6 +64,8 @@ pub struct PredictionColumns {
     pub raw_probabilities: bool,
     /// The raw scores.
     pub logits: bool,
+    /// A column for each label that is 1 for yes, 0 for no and blank for neither; none in JSON lines.
+    pub answers: bool,
     /// The column of unsure answers in CSV; JSON lines always hold their list.
     pub unsure: bool,
     /// Whether the probabilities are calibrated, which JSON lines say.
@@ -75,7 +77,7 @@ pub struct PredictionColumns {
 /// Writes predictions as CSV, JSON lines, Parquet or an Excel workbook.
 ///
 /// CSV repeats the input's columns and adds `probability_<label>`, where asked
-/// `raw_probability_<label>` and `logit_<label>`, `labels`, a JSON list, and where asked such a
+/// `raw_probability_<label>`, `logit_<label>` and `pred_<label>`, `labels`, a JSON list, and where asked such a
 /// list `unsure` and the JSON object `windows`. JSON lines hold id, probabilities, raw probabilities
 /// and logits where asked, labels, unsure, whether the probabilities are calibrated, and windows
 /// where asked: `{"count": 5, "deciding": {"<label>": {"window": 3, "characters": [768, 1800]}}}`.
@@ -399,6 +401,7 @@ mod tests {
     const NOTHING_MORE: PredictionColumns = PredictionColumns {
         raw_probabilities: false,
         logits: false,
+        answers: false,
         unsure: false,
         calibrated: false,
         windows: false,
@@ -406,6 +409,7 @@ mod tests {
     const EVERYTHING: PredictionColumns = PredictionColumns {
         raw_probabilities: true,
         logits: true,
+        answers: true,
         unsure: true,
         calibrated: true,
         windows: true,
@@ -579,8 +583,9 @@ mod tests {
         let csv = predicted("t.csv", "text\nx\n", Format::Csv, EVERYTHING);
         let expected = concat!(
             "text,probability_sports,\"probability_a \"\"b\"\"\",raw_probability_sports,",
-            "\"raw_probability_a \"\"b\"\"\",logit_sports,\"logit_a \"\"b\"\"\",labels,unsure,windows\n",
-            "x,0.5,1e-7,0.25,0.0,0.0,-16.1,\"[\"\"sports\"\"]\",\"[\"\"a \\\"\"b\\\"\"\"\"]\",",
+            "\"raw_probability_a \"\"b\"\"\",logit_sports,\"logit_a \"\"b\"\"\",pred_sports,",
+            "\"pred_a \"\"b\"\"\",labels,unsure,windows\n",
+            "x,0.5,1e-7,0.25,0.0,0.0,-16.1,1,,\"[\"\"sports\"\"]\",\"[\"\"a \\\"\"b\\\"\"\"\"]\",",
             "\"{\"\"count\"\":3,\"\"deciding\"\":{\"\"sports\"\":{\"\"window\"\":2,\"\"characters\"\":[40,90]},",
             "\"\"a \\\"\"b\\\"\"\"\":{\"\"window\"\":1,\"\"characters\"\":[0,45]}}}\"\n",
         );
@@ -678,6 +683,7 @@ mod tests {
         for column in [
             "logit_sports",
             "raw_probability_sports",
+            "pred_sports",
             "unsure",
             "windows",
         ] {

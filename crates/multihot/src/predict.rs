@@ -30,6 +30,8 @@ pub struct PredictOptions {
     pub logits: bool,
     /// Write the network's own probabilities beside the calibrated ones.
     pub raw: bool,
+    /// Write yes and no in a column for each label, where there are columns.
+    pub answers: bool,
 }
 
 /// What a prediction came to.
@@ -41,6 +43,8 @@ pub struct PredictSummary {
     pub resumed: usize,
     /// Whether it was ended before the last row.
     pub interrupted: bool,
+    /// Texts without a word, whose answers say nothing; of the rows of this run.
+    pub empty_texts: usize,
     /// Texts that were cut to the longest length the model reads.
     pub truncated: usize,
     /// Texts that were read in more than one window; `None` for a model without windows.
@@ -89,6 +93,7 @@ pub fn predict<W: Write>(
         PredictionColumns {
             raw_probabilities: options.raw,
             logits: options.logits,
+            answers: options.answers,
             unsure: classifier.decisions().has_bands(),
             calibrated: classifier.decisions().is_calibrated(),
             windows: classifier.reading().windows.is_some(),
@@ -178,6 +183,8 @@ fn answer<W: Write>(
             },
         )?;
     }
+    let is_empty = |row: &&TextRow| row.text.trim().is_empty() && row.pair.is_none();
+    tally.empty_texts += portion.iter().filter(is_empty).count();
     tally.truncated += scores.truncated;
     tally.windowed += scores.windows.iter().filter(|text| text.count > 1).count();
     tally.tokens += scores.scoring.tokens;
@@ -190,6 +197,7 @@ struct Tally {
     rows: usize,
     resumed: usize,
     interrupted: bool,
+    empty_texts: usize,
     truncated: usize,
     windowed: usize,
     yes: Vec<u64>,
@@ -232,6 +240,7 @@ impl Tally {
             rows: self.rows,
             resumed: self.resumed,
             interrupted: self.interrupted,
+            empty_texts: self.empty_texts,
             truncated: self.truncated,
             windowed: classifier.reading().windows.map(|_| self.windowed),
             yes: by_label(self.yes),

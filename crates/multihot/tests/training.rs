@@ -613,6 +613,7 @@ fn predictions_are_the_scores_of_the_rows() {
         format: Format::Jsonl,
         logits: true,
         raw: false,
+        answers: false,
     };
     let mut out = Vec::new();
     let mut seen = Vec::new();

@@ -43,7 +43,9 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         format: named.unwrap_or_else(|| format_for(&rows)),
         logits: args.logits,
         raw: args.raw,
+        answers: args.answers,
     };
+    check_answers(args, options.format)?;
 
     let job = Job {
         classifier: &classifier,
@@ -68,6 +70,12 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     // The encoding may have shown in a later row.
     say_notes(&notes.all()[said.len()..]);
     say_truncated(summary.truncated, summary.rows, &classifier);
+    if summary.empty_texts > 0 {
+        say(format_args!(
+            "warning: {} of {} texts are empty, and their answers say nothing",
+            summary.empty_texts, summary.rows
+        ));
+    }
     if args.json {
         print_json(out, &summary)?;
     } else if let Some(path) = &args.output
@@ -156,6 +164,18 @@ fn check_written_whole(args: &PredictArgs, format: Option<Format>) -> Result<()>
     Err(Usage {
         message,
         hint: Some(hint),
+    }
+    .into())
+}
+
+/// That columns of yes and no are asked for only where there are columns.
+fn check_answers(args: &PredictArgs, format: Format) -> Result<()> {
+    if !(args.answers && format == Format::Jsonl) {
+        return Ok(());
+    }
+    Err(Usage {
+        message: "`--answers` writes columns, and JSON lines have none".into(),
+        hint: Some("their `labels` are those answered with yes; or write `--format csv`".into()),
     }
     .into())
 }

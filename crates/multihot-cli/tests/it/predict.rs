@@ -308,6 +308,7 @@ fn the_ending_of_output_chooses_the_format_and_json_sums_up() {
         "rows",
         "resumed",
         "interrupted",
+        "empty_texts",
         "truncated",
         "yes",
         "unsure",
@@ -467,14 +468,35 @@ fn parquet_and_excel_have_the_columns_of_csv() {
     place.file("t.csv", TABLE);
     let model = text(trained());
     for output in ["a.csv", "a.parquet", "a.XLSX"] {
-        let args = ["predict", &model, "t.csv", "--logits", "--output", output];
+        let args = [
+            "predict",
+            &model,
+            "t.csv",
+            "--logits",
+            "--answers",
+            "--output",
+            output,
+        ];
         place.run(&args).succeeds().says(&["3 rows written to"]);
     }
+    let lists = cells(&place, "a.csv", "labels");
+    let is_yes = |list: &Value| list.as_str().unwrap().contains("\"sports\"");
+    let expected: Vec<f64> = lists.iter().map(|list| is_yes(list).into()).collect();
+    assert_eq!(
+        json!(cells(&place, "a.csv", "pred_sports")),
+        json!(expected)
+    );
+    let args = ["predict", &model, "t.csv", "--answers", "--format", "jsonl"];
+    place
+        .run(&args)
+        .ends_with(2)
+        .says(&["`--answers` writes columns"]);
     for column in [
         "id",
         "source",
         "probability_sports",
         "logit_sports",
+        "pred_sports",
         "labels",
     ] {
         let expected = cells(&place, "a.csv", column);

@@ -53,6 +53,17 @@ fn answers_are_written_in_the_format_that_the_name_promises_or_not_at_all() {
 }
 
 #[test]
+fn empty_texts_are_answered_with_a_warning() {
+    let place = Place::new();
+    let model = text(trained());
+    place.file("t.csv", "text\na text\n\"\"\n\u{a0}\n");
+    let run = place.run(&["predict", &model, "t.csv", "--output", "a.csv", "--json"]);
+    let run = run.succeeds();
+    run.says(&["warning: 2 of 3 texts are empty, and their answers say nothing"]);
+    assert_eq!(run.json()["empty_texts"], 2);
+}
+
+#[test]
 fn a_name_that_is_nearly_there_is_offered() {
     let place = Place::new();
     place.copy(trained(), "model");

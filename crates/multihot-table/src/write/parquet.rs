@@ -1,6 +1,6 @@
 //! Parquet out: rows gathered by column, and written a row group at a time.
 //!
-//! Texts are strings, numbers `FLOAT` (null where they are not finite), lists of labels `LIST`s of
+//! Texts are strings, numbers `FLOAT` (null where they are not finite), answers numbers too, lists of labels `LIST`s of
 //! strings. Source of the shape of a list and of its levels: Apache Parquet's `LogicalTypes.md` and
 //! Dremel's definition and repetition levels.
 
@@ -60,7 +60,8 @@ impl<W: Write> ParquetOut<W> {
         let file = schema(columns)
             .and_then(|schema| SerializedFileWriter::new(Vec::new(), schema, properties.into()));
         let texts = columns.texts.iter().map(|_| Values::texts());
-        let numbers = columns.numbers.iter().map(|_| Values::numbers());
+        let numbers = columns.numbers.iter().chain(&columns.answers);
+        let numbers = numbers.map(|_| Values::numbers());
         let lists = columns.lists.iter().map(|_| Values::lists());
         let windows = columns.windows.iter().map(|_| Values::texts());
         Ok(ParquetOut {
@@ -84,6 +85,9 @@ impl<W: Write> ParquetOut<W> {
         }
         for (number, column) in record.numbers.iter().zip(&mut columns) {
             column.push_number(*number);
+        }
+        for (answer, column) in record.answers.iter().zip(&mut columns) {
+            column.push_number(answer.map_or(f32::NAN, |yes| f32::from(u8::from(yes))));
         }
         for (list, column) in record.lists.iter().zip(&mut columns) {
             column.push_list(list);
@@ -216,7 +220,8 @@ impl Values {
 
 fn schema(columns: &Columns) -> Result<TypePtr> {
     let texts = columns.texts.iter().map(|name| text(name));
-    let numbers = columns.numbers.iter().map(|name| number(name));
+    let numbers = columns.numbers.iter().chain(&columns.answers);
+    let numbers = numbers.map(|name| number(name));
     let lists = columns.lists.iter().map(|name| list(name));
     let windows = columns.windows.iter().map(|name| text(name));
     let fields = texts.chain(numbers).chain(lists).chain(windows);
@@ -283,6 +288,7 @@ mod tests {
         let columns = Columns {
             texts: vec!["text".into()],
             numbers: vec!["number".into()],
+            answers: Vec::new(),
             lists: vec!["list".into()],
             windows: Some("windows".into()),
         };
@@ -300,6 +306,7 @@ mod tests {
                 row: &row,
                 texts: ByteRecord::from(vec![text.as_str()]),
                 numbers: vec![*number],
+                answers: Vec::new(),
                 lists: vec![list.clone()],
                 windows: Some("{}".into()),
             };

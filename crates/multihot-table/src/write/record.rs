@@ -13,6 +13,8 @@ pub(super) struct Columns {
     pub texts: Vec<String>,
     /// Probabilities, raw ones and logits.
     pub numbers: Vec<String>,
+    /// Yes and no.
+    pub answers: Vec<String>,
     /// Lists of labels.
     pub lists: Vec<String>,
     /// The windows, as JSON.
@@ -40,6 +42,7 @@ impl Columns {
         let columns = Columns {
             texts: columns.to_vec(),
             numbers: prefixes.flat_map(|(prefix, _)| named(prefix)).collect(),
+            answers: named(&"pred").filter(|_| wanted.answers).collect(),
             lists: lists.map(|(name, _)| (*name).to_owned()).collect(),
             windows: wanted.windows.then(|| "windows".to_owned()),
         };
@@ -59,7 +62,8 @@ impl Columns {
 
     fn added(&self) -> impl Iterator<Item = &String> {
         let numbers = self.numbers.iter();
-        numbers.chain(&self.lists).chain(&self.windows)
+        let lists = self.answers.iter().chain(&self.lists);
+        numbers.chain(lists).chain(&self.windows)
     }
 }
 
@@ -69,6 +73,8 @@ pub(super) struct OutRecord<'a> {
     pub row: &'a TextRow,
     pub texts: ByteRecord,
     pub numbers: Vec<f32>,
+    /// `None` for what is neither yes nor no.
+    pub answers: Vec<Option<bool>>,
     pub lists: Vec<Vec<&'a str>>,
     pub windows: Option<String>,
 }
@@ -82,17 +88,21 @@ impl<'a> OutRecord<'a> {
     ) -> Self {
         let lists = [prediction.labels, prediction.unsure];
         let lists = lists.iter().take(columns.lists.len());
+        let answers = prediction.labels.iter().zip(prediction.unsure);
+        let answers = answers.map(|(&yes, &unsure)| (!unsure).then_some(yes));
         let windows = prediction.windows;
         OutRecord {
             row,
             texts: cells(row, &columns.texts),
             numbers: prediction.numbers().copied().collect(),
+            answers: answers.take(columns.answers.len()).collect(),
             lists: lists.map(|holds| names(labels, holds)).collect(),
             windows: windows.map(|windows| json(&Windows::new(labels, windows))),
         }
     }
 
-    /// Its cells as text: a number as the shortest that reads back as the same `f32`, a list as JSON.
+    /// Its cells as text: a number as the shortest that reads back as the same `f32`, an answer as 1
+    /// or 0, a list as JSON.
     pub(super) fn into_text(self) -> ByteRecord {
         let mut record = self.texts;
         let mut push = |text: String| record.push_field(text.as_bytes());
@@ -100,10 +110,19 @@ impl<'a> OutRecord<'a> {
             .into_iter()
             .map(number_text)
             .for_each(&mut push);
+        self.answers
+            .into_iter()
+            .map(answer_text)
+            .for_each(&mut push);
         self.lists.iter().map(list_text).for_each(&mut push);
         self.windows.into_iter().for_each(push);
         record
     }
+}
+
+/// An answer as tables have it; blank for neither yes nor no.
+fn answer_text(answer: Option<bool>) -> String {
+    answer.map_or_else(String::new, |yes| u8::from(yes).to_string())
 }
 
 /// A list of labels as JSON.

@@ -123,9 +123,14 @@ impl Cell {
         let texts = record.texts.iter();
         let texts = texts.map(|text| Cell::Text(String::from_utf8_lossy(text).into_owned()));
         let numbers = record.numbers.iter().map(|number| Cell::number(*number));
+        let answers = record.answers.iter().map(|answer| match answer {
+            Some(yes) => Cell::Number(f64::from(u8::from(*yes))),
+            None => Cell::Text(String::new()),
+        });
         let lists = record.lists.iter().map(|list| Cell::Text(list_text(list)));
         let windows = record.windows.iter().cloned().map(Cell::Text);
-        texts.chain(numbers).chain(lists).chain(windows).collect()
+        let scores = numbers.chain(answers);
+        texts.chain(scores).chain(lists).chain(windows).collect()
     }
 
     /// The number with the digits that CSV has: `0.1` and not `0.10000000149011612`.
@@ -195,6 +200,7 @@ mod tests {
         let columns = Columns {
             texts: vec!["text".into()],
             numbers: Vec::new(),
+            answers: Vec::new(),
             lists: Vec::new(),
             windows: None,
         };
@@ -210,6 +216,7 @@ mod tests {
             row: &row,
             texts: ByteRecord::from(vec!["x"]),
             numbers: Vec::new(),
+            answers: Vec::new(),
             lists: Vec::new(),
             windows: None,
         };

@@ -137,7 +137,7 @@ pub fn origin(args: &PredictArgs) -> Option<Value> {
         "format": args.format.map(|format| format!("{format:?}")),
         "threshold": args.threshold.threshold,
         "precision": format!("{:?}", args.precision.precision),
-        "choice of columns": format!("{columns:?} {} {}", args.logits, args.raw),
+        "choice of columns": format!("{columns:?} {} {} {}", args.logits, args.raw, args.answers),
     }))
 }
 

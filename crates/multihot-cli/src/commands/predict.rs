@@ -72,7 +72,7 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     say_truncated(summary.truncated, summary.rows, &classifier);
     if summary.empty_texts > 0 {
         say(format_args!(
-            "warning: {} of {} texts are empty, and their answers say nothing",
+            "warning: empty texts, whose answers say nothing: {} of {}",
             summary.empty_texts, summary.rows
         ));
     }

@@ -59,7 +59,7 @@ fn empty_texts_are_answered_with_a_warning() {
     place.file("t.csv", "text\na text\n\"\"\n\u{a0}\n");
     let run = place.run(&["predict", &model, "t.csv", "--output", "a.csv", "--json"]);
     let run = run.succeeds();
-    run.says(&["warning: 2 of 3 texts are empty, and their answers say nothing"]);
+    run.says(&["warning: empty texts, whose answers say nothing: 2 of 3"]);
     assert_eq!(run.json()["empty_texts"], 2);
 }
 

@@ -102,6 +102,10 @@ impl Task<'_> {
         let shared = calibration::temperature(groups.iter().flatten());
         let method = self.options.calibration;
         let mut calibrations = in_parallel(self.pool, groups.len(), |label| {
+            let ranked = &self.ranked[label];
+            // From all cells of the label, or cross-fitting would measure another rule than the one
+            // that is kept.
+            let method = method.of_label(ranked.positives(), ranked.negatives());
             calibration::fit(method, &groups[label], &shared)
         });
         let temperatures = in_parallel(self.pool, self.settled.len(), |group| {

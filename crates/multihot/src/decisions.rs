@@ -6,8 +6,8 @@
 //!
 //! `objective.rs` has what a threshold may be chosen for, `cuts.rs` all thresholds there are,
 //! `calibration.rs` the maps between logits, `exclusive.rs` what exclusive groups have instead,
-//! `fit.rs` the choice for all labels, `measured.rs` what comes of it row by row, and `tune.rs`
-//! the cross-fitting round it.
+//! `fit.rs` the choice for all labels, `guarantee.rs` what a guaranteed recall takes,
+//! `measured.rs` what comes of it row by row, and `tune.rs` the cross-fitting round it.
 
 mod band;
 mod calibrate;
@@ -16,6 +16,7 @@ mod cuts;
 mod exclusive;
 mod figures;
 mod fit;
+mod guarantee;
 mod measured;
 mod objective;
 mod ranked;

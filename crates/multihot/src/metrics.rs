@@ -439,6 +439,44 @@ calibration, mean over labels
     }
 
     #[test]
+    fn a_label_that_is_never_a_yes_has_a_dash_for_a_threshold() {
+        let table = text(&example_with_intervals([0.5, 1.0_f32.next_up(), 0.75]));
+        let sports = table.lines().nth(3).unwrap();
+        assert!(
+            sports.ends_with("   1.0000    1.0000          -"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn answers_left_unsure_have_a_table_of_their_own() {
+        let mut evaluation = example();
+        assert!(!text(&evaluation).contains("unsure"));
+        let answers = |unsure, yes_precision| crate::decisions::AnswerFigures {
+            unsure: Some(unsure),
+            yes_precision,
+            no_precision: Some(1.0),
+        };
+        evaluation.labels[0].answers = Some(answers(0.25, Some(0.5)));
+        evaluation.labels[1].answers = Some(answers(0.0, None));
+        let expected = "
+answers with those left unsure; all other figures are those of thresholds alone
+            unsure  right yes  right no
+
+positive    0.2500     0.5000    1.0000
+  sports    0.0000          -    1.0000
+";
+        assert!(
+            text(&evaluation).contains(expected),
+            "{}",
+            text(&evaluation)
+        );
+        let json = serde_json::to_value(&evaluation).unwrap();
+        assert_eq!(json["labels"]["sports"]["answers"]["unsure"], 0.0);
+        assert!(json["labels"]["business"].get("answers").is_none());
+    }
+
+    #[test]
     fn names_line_up_whatever_their_width() {
         let questions = questions("スポーツの話題です,line\nbreak,é", &[], &[]);
         let log_odds = LogOdds::new(vec![1.0; 3], 3);

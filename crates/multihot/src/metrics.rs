@@ -282,7 +282,7 @@ weighted avg     0.8000    0.6000    0.6667         5   0.8000    0.9500
  samples avg     0.6667    0.5000    0.4167         5   1.0000    1.0000
 
 macro f1, with support      0.6667   over 2 of 3 labels
-macro f1, all labels        0.4444   no value counts as 0
+macro f1, all labels        0.4444   a label without a value counts as 0
 macro roc-auc               0.8333   over 2 of 3 labels
 macro average precision     0.9583   over 2 of 3 labels
 subset accuracy             0.2500

@@ -300,7 +300,7 @@ fn overall(evaluation: &Evaluation) -> [(&'static str, Option<f64>, Option<Inter
             "macro f1, all labels",
             report.all_macro_average.f1_score,
             of.and_then(|of| of.report.all_macro_average.f1_score),
-            "no value counts as 0".into(),
+            "a label without a value counts as 0".into(),
         ),
         (
             "macro roc-auc",

@@ -254,7 +254,7 @@ fn label_data<'a>(
             f1: tuning.cross_fitted.f1_score,
             objective: tuning.cross_fitted.objective,
             interval: tuning.interval,
-            is_f1: tuning.cross_fitted.objective == tuning.cross_fitted.f1_score,
+            is_f1: tuning.objective.is_about_f1(),
             optimism: tuning.optimism,
         }),
         calibration: decision.calibration.name(),

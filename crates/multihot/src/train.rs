@@ -678,10 +678,7 @@ impl<'a> Run<'a> {
             evaluation: &verdict.dev,
             tuning,
             epochs: &self.progress.epochs,
-            baseline: verdict
-                .baseline
-                .as_ref()
-                .map(|baseline| &baseline.evaluation),
+            baseline: verdict.baseline.as_ref(),
             warnings: &verdict.warnings,
         };
         write_report(path, &input)

@@ -224,8 +224,7 @@ impl Table<'_> {
         writeln!(
             out,
             "\nWorked out on {} rows; all figures cross-fitted: each fifth of the rows as the other \
-             four\nfifths would decide and calibrate it. The interval is that of the figure which the \
-             threshold is for.",
+             four\nfifths would decide and calibrate it. An interval is that of the figure before it.",
             self.tuning.rows
         )
     }

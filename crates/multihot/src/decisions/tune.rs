@@ -881,6 +881,40 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_stands_beside_the_figure_that_it_is_of() {
+        let (logits, cells) = drawn(400, &[0.3], 3);
+        let text = |objective| {
+            let mut out = Vec::new();
+            let tuning = tuned(&logits, &cells, &options(objective));
+            tuning.write_text(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let of_label = |text: &str| {
+            let lines = text.lines().filter(|line| line.contains("label 0"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        for objective in ["f1", "micro-f1", "fixed=0.5"] {
+            let text = text(objective);
+            assert!(
+                !text.contains("objective") && !text.contains("micro-f1"),
+                "{text}"
+            );
+            assert!(of_label(&text)[0].contains(" to "), "{text}");
+        }
+        for objective in ["recall>=0.9,guaranteed", "f-beta=2", "cost=1:5"] {
+            let text = text(objective);
+            let lines = of_label(&text);
+            assert!(!lines[0].contains(" to "), "{text}");
+            let figures = lines[1].split_once(objective).unwrap().1;
+            let figures: Vec<&str> = figures.split_whitespace().collect();
+            assert!(figures.len() == 5 && figures[2] == "to", "{text}");
+            let [figure, low, high] = [0, 1, 3].map(|i| figures[i].parse::<f64>().unwrap());
+            assert!(low <= figure && figure <= high, "{text}");
+            assert!(text.lines().all(|line| line.len() <= 90), "{text}");
+        }
+    }
+
+    #[test]
     fn an_objective_of_a_label_goes_before_that_of_all() {
         let (logits, cells) = drawn(300, &[0.3, 0.3], 1);
         let mut options = options("f1");

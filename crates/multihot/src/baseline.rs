@@ -27,7 +27,7 @@ use logistic::{Examples, Line};
 pub use report::{BaselineReport, BaselineRows};
 use sparse::SparseRows;
 use tf_idf::Vocabulary;
-pub use verdict::Verdict;
+pub use verdict::BaselineVerdict;
 
 /// A linear model of several labels, fitted to texts.
 ///

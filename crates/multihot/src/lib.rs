@@ -55,7 +55,7 @@ pub mod survey;
 pub mod train;
 pub mod windows;
 
-pub use baseline::{Baseline, BaselineReport, BaselineRows, Verdict};
+pub use baseline::{Baseline, BaselineReport, BaselineRows, BaselineVerdict};
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
 pub use compare_models::{

@@ -7,7 +7,7 @@ use multihot_kernels::Pool;
 use multihot_table::Cell;
 use serde::Serialize;
 
-use super::{Baseline, Verdict};
+use super::{Baseline, BaselineVerdict};
 use crate::decisions::{TuneError, TuneOptions, Tuning, tune};
 use crate::metrics::{self, Evaluation};
 use crate::questions::Questions;
@@ -115,7 +115,7 @@ impl BaselineReport {
 
     /// Whether the encoder earns its keep. F1 is the cross-fitted one where there is a
     /// `model_tuning`, as its rows are those evaluated.
-    pub fn verdict(&self, model: &Evaluation, model_tuning: Option<&Tuning>) -> Verdict {
+    pub fn verdict(&self, model: &Evaluation, model_tuning: Option<&Tuning>) -> BaselineVerdict {
         let precision =
             |evaluation: &Evaluation, label: usize| evaluation.labels[label].average_precision;
         let pairs: Vec<(f64, f64)> = (0..model.labels.len())
@@ -123,7 +123,7 @@ impl BaselineReport {
             .collect();
         let better = pairs.iter().filter(|(model, linear)| model > linear);
         let [own, linear] = self.lines(model, model_tuning);
-        Verdict {
+        BaselineVerdict {
             ranking: own.average_precision.zip(linear.average_precision),
             decisions: own.macro_f1.zip(linear.macro_f1),
             is_cross_fitted: model_tuning.is_some(),

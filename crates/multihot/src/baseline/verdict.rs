@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The figures that tell whether the encoder earns its keep, of the model and of the linear one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Verdict {
+pub struct BaselineVerdict {
     /// Macro average precision of both.
     pub(super) ranking: Option<(f64, f64)>,
     /// Macro F1 of both.
@@ -19,7 +19,7 @@ pub struct Verdict {
     pub(super) seconds: f64,
 }
 
-impl Verdict {
+impl BaselineVerdict {
     /// Whether the model is better by each of the two figures that both have.
     pub fn earns_its_keep(&self) -> bool {
         let mut both = [self.ranking, self.decisions].into_iter().flatten();
@@ -41,7 +41,7 @@ fn is_better((model, linear): (f64, f64)) -> bool {
     model > linear
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for BaselineVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let macro_f1 = if self.is_cross_fitted {
             "cross-fitted macro F1"
@@ -110,7 +110,7 @@ mod tests {
             (None, None, "No label has both values, "),
         ];
         for (ranking, decisions, expected) in cases {
-            let verdict = Verdict {
+            let verdict = BaselineVerdict {
                 ranking,
                 decisions,
                 is_cross_fitted: false,
@@ -128,7 +128,7 @@ mod tests {
                 is_hopeless
             );
         }
-        let verdict = Verdict {
+        let verdict = BaselineVerdict {
             ranking: better,
             decisions: worse,
             is_cross_fitted: true,

@@ -8,8 +8,7 @@ use super::objective::positives_for_guarantee;
 pub(super) enum Obstacle {
     /// The label has too few yes cells.
     FewCells,
-    /// Implications move its chance or its answer, after its threshold or with what they learned
-    /// from the same rows.
+    /// Implications change its chance or its answer by those of other labels.
     Implications,
     /// The scores were those of other models than the one that will answer.
     OtherModels,

@@ -199,6 +199,7 @@ fn thresholds(overall: &Overall, labels: &[Label<'_>]) -> String {
             format!("A probability from {lowest:.3} up is a yes, for every{other} label.")
         }
     };
+    text.truncate(text.trim_end().len());
     if own.len() < labels.len() {
         let of_all = if own.is_empty() {
             "T"

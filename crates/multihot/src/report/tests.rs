@@ -402,7 +402,8 @@ fn a_label_that_is_never_a_yes_has_no_threshold_in_the_summary() {
     for label in &mut made.decisions.labels {
         label.threshold = Some(1.0_f32.next_up());
     }
-    assert!(said(&made).contains("3 labels are never answered with yes."));
+    let expected = "3 labels are never answered with yes. With 0.5 everywhere";
+    assert!(said(&made).contains(expected), "{}", said(&made));
 }
 
 #[test]

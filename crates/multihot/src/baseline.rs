@@ -14,6 +14,7 @@ mod logistic;
 mod report;
 mod sparse;
 mod tf_idf;
+mod verdict;
 mod words;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +27,7 @@ use logistic::{Examples, Line};
 pub use report::{BaselineReport, BaselineRows};
 use sparse::SparseRows;
 use tf_idf::Vocabulary;
+pub use verdict::BaselineVerdict;
 
 /// A linear model of several labels, fitted to texts.
 ///

@@ -320,7 +320,17 @@ impl Classifier {
     ) -> Evaluation {
         let (thresholds, pool) = (self.thresholds(), self.cpu().pool());
         let judged = Judged::new(&self.questions, calibrated, cells, &thresholds, pool);
-        evaluate_with(&judged, bootstrap)
+        let mut evaluation = evaluate_with(&judged, bootstrap);
+        if self.decisions.has_bands() {
+            let probabilities = calibrated.probabilities();
+            let answers = self
+                .decisions
+                .answer_figures(&self.questions, &probabilities, cells);
+            for (label, answers) in evaluation.labels.iter_mut().zip(answers) {
+                label.answers = Some(answers);
+            }
+        }
+        evaluation
     }
 
     /// The log-odds that this model's decisions are made of, from its `logits`.

@@ -11,14 +11,15 @@ use serde::{Serialize, Serializer};
 use crate::classifier::Classifier;
 use crate::error::Error;
 pub use crate::metrics::Difference;
+use crate::metrics::counts::mean;
 use crate::metrics::{
     AVERAGES, Bootstrap, Draws, Judged, LabelReplicate, Measured, Resampling, Sample, holm,
 };
 use crate::questions::Questions;
 use crate::scores::LogOdds;
 
-/// Replicates unless it is said how many: the smallest p value is 2 in so many, and with 28
-/// labels Holm's correction asks for less than 0.05 / 28 of one.
+/// Replicates unless it is said how many: the smallest p value is 2 in so many and one, and Holm's
+/// correction multiplies it by the number of labels, so that this serves 250 of them.
 const REPLICATES: usize = 10_000;
 /// A corrected p value up to here is called significant.
 const SIGNIFICANT: f64 = 0.05;
@@ -70,8 +71,8 @@ pub struct LabelDifference {
 pub struct OverallDifferences {
     /// F1 of all known cells in one pool.
     pub micro_f1: Difference,
-    /// Mean F1 of the labels that have one.
-    pub macro_f1: Difference,
+    /// Mean F1 of the labels that have one with both models.
+    pub shared_macro_f1: Difference,
     /// Mean F1 of the labels, each counting as often as it is true.
     pub weighted_f1: Difference,
     /// Mean F1 of the rows.
@@ -232,6 +233,29 @@ fn compare(
 }
 
 impl ModelComparison {
+    /// That so few draws can call no label significant, where that is so.
+    ///
+    /// Of `m` labels with a p value the smallest, which is at least `2 / (replicates + 1)`, counts
+    /// `m` times after Holm's correction.
+    pub fn warning(&self) -> Option<String> {
+        let draws = self.bootstrap?.replicates;
+        let tested = |figure: fn(&LabelDifferences) -> LabelDifference| {
+            let labels = self.labels.iter();
+            let tested = labels.filter(|(_, label)| figure(label).p_value_holm.is_some());
+            tested.count()
+        };
+        let labels = tested(|label| label.f1_score)
+            .max(tested(|label| label.average_precision))
+            .max(tested(|label| label.log_loss));
+        let needed = (2.0 * labels as f64 / SIGNIFICANT).ceil() as usize - 1;
+        (labels > 0 && draws < needed).then(|| {
+            format!(
+                "{draws} draws are too few to call any of {labels} labels significant; that takes \
+                 {needed} or more (`--bootstrap {needed}`)"
+            )
+        })
+    }
+
     /// Writes tables that a person can read, and the outcome in words.
     ///
     /// # Errors
@@ -295,10 +319,11 @@ fn figure_differences(
         .collect()
 }
 
-/// The figures of a sample that are no label's.
+/// The figures of one model's sample that are no label's.
 struct Overall {
     /// F1 of the report's averages.
     f1: [Option<f64>; AVERAGES.len()],
+    shared_macro_f1: Option<f64>,
     average_precision: Option<f64>,
     roc_auc: Option<f64>,
     subset_accuracy: Option<f64>,
@@ -307,9 +332,15 @@ struct Overall {
 }
 
 impl Overall {
-    fn of(sample: &Sample) -> Self {
+    /// Those of both models on the same rows.
+    fn of_both(a: &Sample, b: &Sample) -> [Self; 2] {
+        [(a, b), (b, a)].map(|(own, other)| Self::of(own, other))
+    }
+
+    fn of(sample: &Sample, other: &Sample) -> Self {
         Self {
             f1: sample.averages().map(|line| line.f1_score),
+            shared_macro_f1: shared_macro_f1(sample, other),
             average_precision: sample.macro_average_precision(),
             roc_auc: sample.macro_roc_auc(),
             subset_accuracy: sample.subset_accuracy(),
@@ -319,23 +350,29 @@ impl Overall {
     }
 }
 
+/// The mean F1 of `own` over the labels of which `other` has one too: where a model never says
+/// yes to a label that is never true, it has none, and one that does has a 0.
+fn shared_macro_f1(own: &Sample, other: &Sample) -> Option<f64> {
+    let labels = own.labels.iter().zip(&other.labels);
+    mean(labels.map(|(own, other)| other.counts.f1().and(own.counts.f1())))
+}
+
 impl OverallDifferences {
     fn of(a: &Measured, b: &Measured) -> Self {
-        let figures = [a, b].map(|of| Overall::of(&of.sample()));
+        let figures = Overall::of_both(&a.sample(), &b.sample());
         let replicates = a.replicates().zip(b.replicates());
-        let replicates: Vec<[Overall; 2]> = replicates
-            .map(|(a, b)| [a, b].map(|sample| Overall::of(&sample)))
-            .collect();
+        let replicates: Vec<[Overall; 2]> =
+            replicates.map(|(a, b)| Overall::of_both(&a, &b)).collect();
         let difference = |figure: &dyn Fn(&Overall) -> Option<f64>| {
             let [a, b] = figures.each_ref().map(figure);
             let replicates = replicates.iter().map(|[a, b]| (figure(a), figure(b)));
             Difference::of(a, b, replicates)
         };
-        let [micro_f1, macro_f1, weighted_f1, samples_f1] =
-            [0, 1, 2, 3].map(|average| difference(&|of| of.f1[average]));
+        let [micro_f1, weighted_f1, samples_f1] =
+            [0, 2, 3].map(|average| difference(&|of| of.f1[average]));
         Self {
             micro_f1,
-            macro_f1,
+            shared_macro_f1: difference(&|of| of.shared_macro_f1),
             weighted_f1,
             samples_f1,
             macro_average_precision: difference(&|of| of.average_precision),
@@ -478,7 +515,7 @@ mod tests {
             [better.f1_score, better.average_precision, better.log_loss],
             [tally; 3]
         );
-        assert!(comparison.overall.macro_f1.p_value.unwrap() < 0.05);
+        assert!(comparison.overall.shared_macro_f1.p_value.unwrap() < 0.05);
         assert_eq!((comparison.rows, comparison.known), (200, 400));
     }
 
@@ -501,6 +538,55 @@ mod tests {
             (f1.interval, f1.p_value, comparison.bootstrap),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn macro_f1_is_of_the_same_labels_for_both() {
+        // The second label is never true: A does not say so, which is no F1, and B does, a 0.
+        let cells = [Cell::Yes, Cell::No, Cell::No, Cell::No];
+        let both = [[1.0, -1.0, -1.0, -1.0], [1.0, 1.0, -1.0, -1.0]]
+            .map(|log_odds| answers("a,b", log_odds.to_vec(), 0.5));
+        let comparison = compare(&both, &cells, Bootstrap::OFF, &Pool::new(1));
+        let of = comparison.overall.shared_macro_f1;
+        assert_eq!((of.a, of.b), (Some(1.0), Some(1.0)));
+        assert_eq!(of.difference, Some(0.0));
+    }
+
+    #[test]
+    fn one_cell_makes_no_label_significant() {
+        // Both are right about 39 no; B finds the one yes as well.
+        let mut cells = [Cell::No; 40];
+        cells[7] = Cell::Yes;
+        let both = [-1.0, 1.0].map(|of_yes| {
+            let mut log_odds = vec![-2.0; 40];
+            log_odds[7] = of_yes;
+            answers("a", log_odds, 0.5)
+        });
+        let bootstrap = Bootstrap {
+            replicates: Some(1000),
+            seed: 0,
+        };
+        let comparison = compare(&both, &cells, bootstrap, &Pool::new(1));
+        let f1 = comparison.labels[0].1.f1_score;
+        assert_eq!(f1.difference.difference, Some(1.0));
+        assert!(!f1.significant, "{f1:?}");
+    }
+
+    #[test]
+    fn draws_that_can_call_nothing_significant_are_too_few() {
+        // Two labels have p values: of 79 draws the smallest is 2 / 80, and twice that 0.05.
+        assert_eq!(comparison(79).warning(), None);
+        let expected = "78 draws are too few to call any of 2 labels significant; that takes 79 or \
+                        more (`--bootstrap 79`)";
+        assert_eq!(comparison(78).warning().as_deref(), Some(expected));
+        assert_eq!(comparison(0).warning(), None);
+        assert!(
+            !comparison(78)
+                .labels
+                .iter()
+                .any(|(_, of)| of.f1_score.significant)
+        );
+        assert!(comparison(79).labels[0].1.f1_score.significant);
     }
 
     #[test]

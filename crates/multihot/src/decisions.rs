@@ -6,8 +6,8 @@
 //!
 //! `objective.rs` has what a threshold may be chosen for, `cuts.rs` all thresholds there are,
 //! `calibration.rs` the maps between logits, `exclusive.rs` what exclusive groups have instead,
-//! `fit.rs` the choice for all labels, `measured.rs` what comes of it row by row, and `tune.rs`
-//! the cross-fitting round it.
+//! `fit.rs` the choice for all labels, `guarantee.rs` what a guaranteed recall takes,
+//! `measured.rs` what comes of it row by row, and `tune.rs` the cross-fitting round it.
 
 mod band;
 mod calibrate;
@@ -16,12 +16,14 @@ mod cuts;
 mod exclusive;
 mod figures;
 mod fit;
+mod guarantee;
 mod measured;
 mod objective;
 mod ranked;
 mod text;
 mod tune;
 
+use multihot_table::Cell;
 use serde::{Deserialize, Serialize};
 
 use crate::questions::Questions;
@@ -31,6 +33,7 @@ pub use calibration::{Calibration, CalibrationMethod};
 pub use exclusive::ExclusiveTuning;
 pub use figures::{BeforeAndAfter, CalibrationFigures};
 pub use fit::Basis;
+use measured::AnswerCounts;
 pub use objective::{F1, Objective, UnknownObjective};
 pub use tune::{
     BandFigures, DecisionFigures, LabelTuning, TuneError, TuneOptions, Tuning, TuningSummary, tune,
@@ -63,6 +66,17 @@ pub struct LabelDecision {
     pub objective: Objective,
     /// Which rows it was chosen on.
     pub basis: Basis,
+}
+
+/// Answers to the known cells of one label, where some may be "unsure".
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct AnswerFigures {
+    /// The share of the known cells that are left unsure.
+    pub unsure: Option<f64>,
+    /// The share of right ones among the yes answers.
+    pub yes_precision: Option<f64>,
+    /// The share of right ones among the no answers.
+    pub no_precision: Option<f64>,
 }
 
 /// An answer to one question about one text, from no to yes.
@@ -142,6 +156,36 @@ impl Decisions {
             };
         }
         questions.make_consistent(out);
+    }
+
+    /// How the answers that go with calibrated `probabilities` turn out against `cells`, label by
+    /// label.
+    ///
+    /// # Panics
+    ///
+    /// As [`Decisions::answers`], and when `cells` differ from `probabilities` in length.
+    pub fn answer_figures(
+        &self,
+        questions: &Questions,
+        probabilities: &Probabilities,
+        cells: &[Cell],
+    ) -> Vec<AnswerFigures> {
+        let answers = self.answers(questions, probabilities);
+        assert_eq!(
+            answers.len(),
+            cells.len(),
+            "decisions: not one cell for each answer"
+        );
+        let mut counts = vec![AnswerCounts::default(); self.labels.len()];
+        for (row, cells) in answers
+            .chunks_exact(self.labels.len())
+            .zip(cells.chunks_exact(self.labels.len()))
+        {
+            for ((counts, &answer), &cell) in counts.iter_mut().zip(row).zip(cells) {
+                counts.add(answer, cell);
+            }
+        }
+        counts.into_iter().map(AnswerCounts::figures).collect()
     }
 
     /// Whether some answers may be "unsure".
@@ -367,6 +411,31 @@ mod tests {
         }
         let calibrated = decisions.calibrate(&implied, &Logits::new(vec![2.0, -1.0], 2));
         assert_eq!(calibrated.values(), [-1.0, -1.0]);
+    }
+
+    #[test]
+    fn answers_are_counted_with_those_left_unsure() {
+        use Cell::{No, Unknown, Yes};
+        let questions = questions("a,b", &[], &[]);
+        let mut decisions = Decisions::fixed(&questions, 0.5);
+        decisions.labels[0].unsure = Some(Band { from: 0.3, to: 0.7 });
+        let chances = [0.9_f32, 0.8, 0.6, 0.4, 0.2, 0.6];
+        let log_odds = chances.iter().flat_map(|p| [(p / (1.0 - p)).ln(), 1.0]);
+        let log_odds = LogOdds::new(log_odds.collect(), 2);
+        let cells: Vec<Cell> = [Yes, No, Yes, No, No, Unknown]
+            .into_iter()
+            .flat_map(|cell| [cell, Yes])
+            .collect();
+        let figures = decisions.answer_figures(&questions, &log_odds.probabilities(), &cells);
+        let expected = [(0.4, 0.5, Some(1.0)), (0.0, 1.0, None)];
+        for (figures, (unsure, yes, no)) in figures.iter().zip(expected) {
+            let expected = AnswerFigures {
+                unsure: Some(unsure),
+                yes_precision: Some(yes),
+                no_precision: no,
+            };
+            assert_eq!(*figures, expected);
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub mod survey;
 pub mod train;
 pub mod windows;
 
-pub use baseline::{Baseline, BaselineReport, BaselineRows};
+pub use baseline::{Baseline, BaselineReport, BaselineRows, BaselineVerdict};
 pub use bench::{BenchJob, BenchOptions, BenchReport, bench};
 pub use classifier::{Classifier, LoadOptions, Scores, THRESHOLD};
 pub use compare_models::{
@@ -88,8 +88,8 @@ pub use scores::{LogOdds, Logits, Probabilities};
 pub use speed::{Scoring, peak_rss_bytes};
 pub use split::{SplitJob, SplitParts, SplitReport, split_table};
 pub use train::{
-    BatchSize, EpochReport, Freeze, Loss, Observer, OptionsError, POSITIVE_WEIGHT_CAP,
-    PositiveWeights, Schedule, Silent, StepReport, TrainJob, TrainOptions, TrainPlan, TrainSummary,
-    WindowOptions, train,
+    BatchSize, EpochReport, Freeze, Loss, OUT_OF_FOLD_FILE, Observer, OptionsError,
+    POSITIVE_WEIGHT_CAP, PositiveWeights, Schedule, Silent, StepReport, TrainJob, TrainOptions,
+    TrainPlan, TrainSummary, WindowOptions, train,
 };
 pub use windows::{Reading, WindowPooling, Windows};

@@ -282,7 +282,7 @@ weighted avg     0.8000    0.6000    0.6667         5   0.8000    0.9500
  samples avg     0.6667    0.5000    0.4167         5   1.0000    1.0000
 
 macro f1, with support      0.6667   over 2 of 3 labels
-macro f1, all labels        0.4444   no value counts as 0
+macro f1, all labels        0.4444   a label without a value counts as 0
 macro roc-auc               0.8333   over 2 of 3 labels
 macro average precision     0.9583   over 2 of 3 labels
 subset accuracy             0.2500
@@ -436,6 +436,44 @@ calibration, mean over labels
         assert!(lines.iter().all(|line| line.len() <= 100), "{table}");
         let rows = "rows                             4   drawn 1000 times for the 95 % intervals";
         assert!(lines.contains(&rows), "{table}");
+    }
+
+    #[test]
+    fn a_label_that_is_never_a_yes_has_a_dash_for_a_threshold() {
+        let table = text(&example_with_intervals([0.5, 1.0_f32.next_up(), 0.75]));
+        let sports = table.lines().nth(3).unwrap();
+        assert!(
+            sports.ends_with("   1.0000    1.0000          -"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn answers_left_unsure_have_a_table_of_their_own() {
+        let mut evaluation = example();
+        assert!(!text(&evaluation).contains("unsure"));
+        let answers = |unsure, yes_precision| crate::decisions::AnswerFigures {
+            unsure: Some(unsure),
+            yes_precision,
+            no_precision: Some(1.0),
+        };
+        evaluation.labels[0].answers = Some(answers(0.25, Some(0.5)));
+        evaluation.labels[1].answers = Some(answers(0.0, None));
+        let expected = "
+answers with those left unsure; all other figures are those of thresholds alone
+            unsure  right yes  right no
+
+positive    0.2500     0.5000    1.0000
+  sports    0.0000          -    1.0000
+";
+        assert!(
+            text(&evaluation).contains(expected),
+            "{}",
+            text(&evaluation)
+        );
+        let json = serde_json::to_value(&evaluation).unwrap();
+        assert_eq!(json["labels"]["sports"]["answers"]["unsure"], 0.0);
+        assert!(json["labels"]["business"].get("answers").is_none());
     }
 
     #[test]

@@ -150,6 +150,12 @@ impl Questions {
         all.any(|of| of.cause == label || of.consequence == label)
     }
 
+    /// Whether implications may change the chance or the answer of `label` by that of another.
+    pub(crate) fn is_moved_by_others(&self, label: usize) -> bool {
+        let sinks = self.lowers.iter().any(|of| of.cause == label);
+        sinks || self.raises.iter().any(|of| of.consequence == label)
+    }
+
     /// The relations by name, as they are stored.
     pub fn relations(&self) -> Relations {
         let name = |&label: &usize| self.labels[label].clone();

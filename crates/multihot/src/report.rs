@@ -19,6 +19,7 @@ use multihot_table::Cell;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::baseline::BaselineReport;
 use crate::decisions::{Decisions, Tuning};
 use crate::error::Error;
 use crate::metrics::Evaluation;
@@ -75,7 +76,7 @@ pub struct ReportInput<'a> {
     /// The course of the training, where this is about one.
     pub epochs: &'a [EpochReport],
     /// What a linear model, with decisions of its own, comes to on the same rows.
-    pub baseline: Option<&'a Evaluation>,
+    pub baseline: Option<&'a BaselineReport>,
     /// What else a person should know, a sentence each.
     pub warnings: &'a [String],
 }

@@ -47,6 +47,7 @@ pub use options::{
     WindowOptions,
 };
 pub use schedule::Schedule;
+pub use write::OUT_OF_FOLD_FILE;
 
 use folds::OutOfFold;
 use learn::{Lesson, learn, portions};
@@ -599,7 +600,10 @@ impl<'a> Run<'a> {
         let mut warnings = Vec::from_iter(guard::collapse(&plain, cells, self.plan.pooling));
         let pool = self.encoder.cpu().pool();
         let (dev, tuning) = match decisions::tune(questions, &undone, cells, options, pool) {
-            Ok(tuning) => {
+            Ok(mut tuning) => {
+                if self.plan.folds.is_some() {
+                    tuning.of_other_models();
+                }
                 warnings.extend(tuning.warnings());
                 let calibrated = tuning.decisions.calibrate(questions, &undone);
                 let thresholds = tuning.decisions.thresholds();
@@ -674,10 +678,7 @@ impl<'a> Run<'a> {
             evaluation: &verdict.dev,
             tuning,
             epochs: &self.progress.epochs,
-            baseline: verdict
-                .baseline
-                .as_ref()
-                .map(|baseline| &baseline.evaluation),
+            baseline: verdict.baseline.as_ref(),
             warnings: &verdict.warnings,
         };
         write_report(path, &input)

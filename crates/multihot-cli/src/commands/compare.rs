@@ -32,7 +32,16 @@ pub fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<Outcome> {
             [&a, &b].map(|model| Vec::from_iter(model.pair_column().map(str::to_owned)));
         say_note(column_note("text-pair", &of_a, &of_b));
     }
+    for (name, model) in [("A", &a), ("B", &b)] {
+        if model.decisions().has_bands() {
+            say(format_args!(
+                "note: {name} answers some texts with unsure; figures are those of its thresholds \
+                 alone"
+            ));
+        }
+    }
     let comparison = compare_models(&a, &b, &table, args.bootstrap.options())?;
+    say_note(comparison.warning());
     if args.json {
         print_json(out, &comparison)?
     } else {

@@ -115,6 +115,9 @@ fn compare_precisions(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Outcom
         if args.columns.text_pair.is_some() {
             classifier.read_pairs();
         }
+        if let Some(threshold) = args.threshold.threshold {
+            classifier.decide_at(threshold);
+        }
         Ok(classifier)
     };
     let table = labelled_table(

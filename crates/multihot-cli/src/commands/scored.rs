@@ -125,7 +125,7 @@ impl Page<'_> {
                 evaluation: self.evaluation,
                 tuning: self.tuning,
                 epochs: &[],
-                baseline: self.baseline.map(|baseline| &baseline.evaluation),
+                baseline: self.baseline,
                 warnings: &warnings,
             },
         )?;

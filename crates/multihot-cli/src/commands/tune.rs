@@ -1,10 +1,11 @@
 //! `multihot tune`.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
-use multihot::Classifier;
 use multihot::metrics::Bootstrap;
+use multihot::{Classifier, OUT_OF_FOLD_FILE};
 
 use super::scored::{Page, ScoredTable};
 use super::{load, print_json};
@@ -27,7 +28,10 @@ pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
         (&args.columns, &args.labels),
         &classifier,
     )?;
-    let tuning = classifier.tune_logits(&rows.logits, &rows.cells, &options)?;
+    let mut tuning = classifier.tune_logits(&rows.logits, &rows.cells, &options)?;
+    if args.scores && args.table.iter().any(is_out_of_fold) {
+        tuning.of_other_models();
+    }
     for warning in tuning.warnings() {
         say(format_args!("note: {warning}"));
     }
@@ -59,4 +63,11 @@ pub fn tune(args: &TuneArgs, out: &mut dyn Write) -> Result<Outcome> {
         say(format_args!("thresholds and calibrations are in {model}"));
     }
     Ok(Outcome::Done)
+}
+
+/// Whether scores are those that the models of the folds gave in a training.
+fn is_out_of_fold(table: &String) -> bool {
+    Path::new(table)
+        .file_name()
+        .is_some_and(|name| name == OUT_OF_FOLD_FILE)
 }

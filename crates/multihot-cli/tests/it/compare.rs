@@ -65,10 +65,26 @@ fn figures_are_those_of_evaluate_whatever_the_order_of_labels() {
             assert!((actual - expected).abs() < 1e-12, "{figure} of {model}");
         };
         let report = &evaluation["report"];
-        is_close("macro_f1", &report["macro avg"]["f1-score"]);
+        is_close("shared_macro_f1", &report["macro avg"]["f1-score"]);
         is_close("micro_f1", &report["micro avg"]["f1-score"]);
         is_close("log_loss", &evaluation["log_loss"]);
     }
+}
+
+#[test]
+fn what_the_figures_cannot_say_is_noted() {
+    let place = Place::new();
+    let (a, table) = (text(trained()), text(&reviews()));
+    let b = text(&place.copy(trained(), "b"));
+    let unsure = ["tune", &b, &table, "--unsure", "0.99"];
+    place.run(&unsure).succeeds();
+    let run = place
+        .run(&["compare", &a, &b, &table, "--bootstrap", "100"])
+        .succeeds();
+    run.says(&[
+        "note: B answers some texts with unsure; figures are those of its thresholds alone",
+    ]);
+    run.says(&["note: 100 draws are too few to call any of 3 labels significant; that takes 119"]);
 }
 
 #[test]

@@ -296,6 +296,25 @@ fn a_linear_model_is_shown_beside_the_encoder() {
 }
 
 #[test]
+fn a_threshold_for_all_labels_counts_in_each_number_type() {
+    let place = Place::new();
+    let (model, table) = (text(trained()), text(&reviews()));
+    let evaluate = |more: &[&str]| {
+        let args = ["evaluate", &model, &table, "--threshold", "0.9", "--json"];
+        place.run(&[&args[..], more].concat()).succeeds().json()
+    };
+    let alone = evaluate(&["--bootstrap", "0"]);
+    let compared = evaluate(&["--compare-precisions"]);
+    for label in ["positive", "sports", "business"] {
+        assert_eq!(
+            compared["precisions"]["f32"]["labels"][label]["f1-score"],
+            alone["report"][label]["f1-score"],
+            "{label}"
+        );
+    }
+}
+
+#[test]
 fn a_training_compares_itself_with_a_linear_model_unless_told_not_to() {
     let place = Place::new();
     let options = ["--epochs", "1", "--json"];

@@ -36,7 +36,18 @@ fn decisions_are_replaced_and_nothing_else_of_the_folder() {
             "temperature",
         ])
         .succeeds();
-    assert!(run.stdout.contains("recall>=0.9: "), "{}", run.stdout);
+    // What thresholds are for stands before its interval.
+    let objective = run.stdout.lines().find(|line| line.contains("recall>=0.9"));
+    assert!(
+        objective.is_some_and(|line| line.trim_start().starts_with("positive  recall>=0.9    0.")),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.lines().all(|line| line.len() <= 90),
+        "{}",
+        run.stdout
+    );
     assert!(run.stdout.contains("95 % interval"), "{}", run.stdout);
     assert!(
         run.stderr
@@ -231,6 +242,71 @@ fn an_unsure_band_is_answered_as_such() {
         .run(&["tune", &model, &table, "--unsure", "0.4"])
         .ends_with(2);
     assert!(run.stderr.contains("`0.4` is no target"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_left_unsure_is_evaluated_as_such() {
+    let place = Place::new();
+    let model = model(&place);
+    let table = text(&reviews());
+    let evaluate = |more: &[&str]| {
+        let args = [&["evaluate", &model, &table, "--bootstrap", "0"], more].concat();
+        place.run(&args).succeeds()
+    };
+    place.run(&["tune", &model, &table]).succeeds();
+    assert!(!evaluate(&[]).stdout.contains("unsure"));
+    place
+        .run(&["tune", &model, &table, "--unsure", "0.9,0.95"])
+        .succeeds();
+    let title = "answers with those left unsure; all other figures are those of thresholds alone";
+    assert!(evaluate(&[]).stdout.contains(title));
+    let rows = place
+        .run(&["predict", &model, &table, "--format", "jsonl"])
+        .succeeds()
+        .stdout;
+    let json = evaluate(&["--json"]).json();
+    for label in ["positive", "sports", "business"] {
+        let of = &json["labels"][label];
+        let share = of["answers"]["unsure"].as_f64().unwrap();
+        let known = of["known"].as_f64().unwrap();
+        let unsure = rows.lines().filter(|row| {
+            let row: Value = serde_json::from_str(row).unwrap();
+            row["unsure"].as_array().unwrap().contains(&json!(label))
+        });
+        // Of the rows that are unsure at most those are that the table leaves open, too.
+        let (unsure, open) = (unsure.count() as f64, 120.0 - known);
+        let counted = (share * known).round();
+        assert!(
+            counted <= unsure && counted >= unsure - open,
+            "{label}: {of}"
+        );
+        for side in ["yes_precision", "no_precision"] {
+            assert!(of["answers"].get(side).is_some(), "{of}");
+        }
+    }
+    let at_half = evaluate(&["--threshold", "0.5"]).stdout;
+    assert!(!at_half.contains("unsure"), "{at_half}");
+}
+
+#[test]
+fn scores_of_the_models_of_folds_guarantee_nothing() {
+    let place = Place::new();
+    let guaranteed = ["--objective", "recall>=0.5,guaranteed", "--json"];
+    let options = ["--epochs", "1", "--folds", "2", "--no-baseline"];
+    let run = place
+        .train(&reviews(), "m", &[&options[..], &guaranteed].concat())
+        .succeeds();
+    let note = "label `sports`: no guarantee of recall 0.5, as its threshold is for the scores of the \
+                folds' models, and another model answers";
+    run.says(&[note]);
+    assert_eq!(run.json()["tuning"]["labels"][1]["guaranteed"], false);
+    let tune = ["tune", "m", "m/out-of-fold.csv", "--scores", "--dry-run"];
+    let run = place.run(&[&tune[..], &guaranteed].concat()).succeeds();
+    run.says(&[note]);
+    assert_eq!(run.json()["labels"][1]["guaranteed"], false);
+    let tune = ["tune", "m", &text(&reviews()), "--dry-run"];
+    let run = place.run(&[&tune[..], &guaranteed].concat()).succeeds();
+    assert_eq!(run.json()["labels"][1]["guaranteed"], true);
 }
 
 #[test]

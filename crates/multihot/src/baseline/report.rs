@@ -7,7 +7,7 @@ use multihot_kernels::Pool;
 use multihot_table::Cell;
 use serde::Serialize;
 
-use super::Baseline;
+use super::{Baseline, BaselineVerdict};
 use crate::decisions::{TuneError, TuneOptions, Tuning, tune};
 use crate::metrics::{self, Evaluation};
 use crate::questions::Questions;
@@ -107,40 +107,40 @@ impl BaselineReport {
             "{:>17}  {:>8}  {:>8}  {:>11}  {:>8}  {:>8}\n",
             "", "macro f1", "micro f1", "weighted f1", "macro ap", "log loss"
         )?;
-        write_line(out, "this model", &Line::of(model, model_tuning))?;
-        // Without cross-fitted figures of the model the baseline's would not be like them.
-        let tuning = model_tuning.map(|_| &self.tuning);
-        write_line(out, "linear baseline", &Line::of(&self.evaluation, tuning))?;
-        writeln!(out, "\n{}", self.verdict(model))
+        let [own, linear] = self.lines(model, model_tuning);
+        write_line(out, "this model", &own)?;
+        write_line(out, "linear baseline", &linear)?;
+        writeln!(out, "\n{}", self.verdict(model, model_tuning))
     }
 
-    /// Whether the encoder earns its keep, in words.
-    pub fn verdict(&self, model: &Evaluation) -> String {
+    /// Whether the encoder earns its keep. F1 is the cross-fitted one where there is a
+    /// `model_tuning`, as its rows are those evaluated.
+    pub fn verdict(&self, model: &Evaluation, model_tuning: Option<&Tuning>) -> BaselineVerdict {
         let precision =
             |evaluation: &Evaluation, label: usize| evaluation.labels[label].average_precision;
         let pairs: Vec<(f64, f64)> = (0..model.labels.len())
             .filter_map(|label| precision(model, label).zip(precision(&self.evaluation, label)))
             .collect();
-        let better = pairs
-            .iter()
-            .filter(|(model, linear)| model > linear)
-            .count();
-        let count = format!(
-            "it ranks {better} of {} labels better than TF-IDF with logistic regression does ({} \
-             features, {:.1} s)",
-            pairs.len(),
-            self.features,
-            self.seconds
-        );
-        let all = |evaluation: &Evaluation| evaluation.macro_scores.average_precision;
-        match all(model).zip(all(&self.evaluation)) {
-            Some((model, linear)) if model <= linear => format!(
-                "The encoder does not earn its keep here: {count}. A linear model would do as well; \
-                 more rows, more `--epochs`, another encoder or `--pooling` may change that."
-            ),
-            Some(_) => format!("The encoder earns its keep: {count}."),
-            None => "No label has both values, so nothing can be compared.".into(),
+        let better = pairs.iter().filter(|(model, linear)| model > linear);
+        let [own, linear] = self.lines(model, model_tuning);
+        BaselineVerdict {
+            ranking: own.average_precision.zip(linear.average_precision),
+            decisions: own.macro_f1.zip(linear.macro_f1),
+            is_cross_fitted: model_tuning.is_some(),
+            ranked_better: (better.count(), pairs.len()),
+            features: self.features,
+            seconds: self.seconds,
         }
+    }
+
+    /// What is shown of the model and of this.
+    fn lines(&self, model: &Evaluation, model_tuning: Option<&Tuning>) -> [Line; 2] {
+        // Without cross-fitted figures of the model the baseline's would not be like them.
+        let tuning = model_tuning.map(|_| &self.tuning);
+        [
+            Line::of(model, model_tuning),
+            Line::of(&self.evaluation, tuning),
+        ]
     }
 }
 
@@ -216,10 +216,14 @@ mod tests {
         // A model that ranks nothing is worse, and one that is as good is not better.
         let useless = LogOdds::new(vec![0.0; 40], 1);
         let useless = metrics::evaluate(&questions, &useless, &cells, &[Some(0.5)]);
+        let verdict = report.verdict(&useless, None).to_string();
         assert!(
-            report
-                .verdict(&useless)
-                .starts_with("The encoder does not earn its keep here: it ranks 0 of 1 labels")
+            verdict.starts_with("The encoder does not earn its keep here: macro average precision"),
+            "{verdict}"
+        );
+        assert!(
+            verdict.contains("it ranks 0 of 1 labels better"),
+            "{verdict}"
         );
         let perfect = cells
             .iter()
@@ -227,7 +231,7 @@ mod tests {
             .collect();
         let perfect = LogOdds::new(perfect, 1);
         let perfect = metrics::evaluate(&questions, &perfect, &cells, &[Some(0.5)]);
-        assert!(report.verdict(&perfect).starts_with("The encoder does not"));
+        assert!(!report.verdict(&perfect, None).earns_its_keep());
         let mut out = Vec::new();
         report.write_text(&perfect, None, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();

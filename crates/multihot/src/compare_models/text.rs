@@ -57,7 +57,7 @@ fn write_overall(comparison: &ModelComparison, out: &mut dyn Write) -> io::Resul
     let overall = &comparison.overall;
     let figures = [
         ("micro f1-score", overall.micro_f1),
-        ("macro f1-score", overall.macro_f1),
+        ("macro f1, shared labels", overall.shared_macro_f1),
         ("weighted f1-score", overall.weighted_f1),
         ("samples f1-score", overall.samples_f1),
         ("macro average precision", overall.macro_average_precision),

@@ -153,23 +153,30 @@ fn between_knots(logits: &[f64], calibrated: &[f64], z: f64) -> f64 {
     calibrated[before] + share * (calibrated[after] - calibrated[before])
 }
 
-/// The calibration of a label from its `groups`, in rising order of their logits.
-///
-/// `shared` stands in where its yes or no cells are few.
+impl CalibrationMethod {
+    /// The method for a label with so many yes and no cells, where this one was asked for.
+    pub(super) fn of_label(self, yes: usize, no: usize) -> Self {
+        match self {
+            Self::None | Self::Temperature => self,
+            _ if yes.min(no) < FEW => Self::Temperature,
+            Self::Isotonic if yes + no < ISOTONIC_CELLS => Self::Platt,
+            Self::Platt | Self::Beta | Self::Isotonic => self,
+        }
+    }
+}
+
+/// The calibration by `method` of a label from its `groups`, in rising order of their logits; a
+/// temperature is the `shared` one.
 pub(super) fn fit(
     method: CalibrationMethod,
     groups: &[Group],
     shared: &Calibration,
 ) -> Calibration {
-    let (yes, no) = totals(groups);
-    let is_few = yes.min(no) < FEW as f64;
     match method {
         CalibrationMethod::None => Calibration::None,
         CalibrationMethod::Temperature => shared.clone(),
-        _ if is_few => shared.clone(),
         CalibrationMethod::Platt => platt(groups),
         CalibrationMethod::Beta => beta(groups),
-        CalibrationMethod::Isotonic if yes + no < ISOTONIC_CELLS as f64 => platt(groups),
         CalibrationMethod::Isotonic => isotonic(groups),
     }
 }
@@ -345,28 +352,16 @@ mod tests {
 
     #[test]
     fn few_cells_share_a_temperature_and_too_few_for_isotonic_take_platt() {
-        let shared = Calibration::Temperature { temperature: 2.0 };
-        let groups = |yes, no| {
-            let cell = |logit, yes: bool| Group {
-                logit,
-                yes: f64::from(yes),
-                no: f64::from(!yes),
-            };
-            let no = (0..no).map(|i| cell(f64::from(i) * 0.01 - 2.0, false));
-            let yes = (0..yes).map(|i| cell(f64::from(i) * 0.01 - 1.0, true));
-            let mut groups: Vec<Group> = no.chain(yes).collect();
-            groups.sort_by(|a, b| a.logit.total_cmp(&b.logit));
-            groups
-        };
+        use CalibrationMethod::{Beta, Isotonic, None, Platt, Temperature};
         for (yes, no) in [(19, 500), (500, 19), (0, 500), (0, 0)] {
-            assert_eq!(
-                fit(CalibrationMethod::Platt, &groups(yes, no), &shared),
-                shared
-            );
+            for method in [Platt, Beta, Isotonic] {
+                assert_eq!(method.of_label(yes, no), Temperature, "{yes} {no}");
+            }
+            assert_eq!(None.of_label(yes, no), None);
         }
-        let name = |yes, no| fit(CalibrationMethod::Isotonic, &groups(yes, no), &shared).name();
-        assert_eq!(name(20, 500), "platt");
-        assert_eq!(name(20, 980), "isotonic");
+        assert_eq!(Isotonic.of_label(20, 979), Platt);
+        assert_eq!(Isotonic.of_label(20, 980), Isotonic);
+        assert_eq!(Beta.of_label(20, 20), Beta);
     }
 
     #[test]

@@ -92,10 +92,9 @@ impl SettledRows {
     }
 
     /// The temperature with the least cross-entropy on the rows outside of fold `left_out`; none
-    /// where there are few.
+    /// where there are few in all.
     pub fn calibration(&self, method: CalibrationMethod, left_out: Option<u16>) -> Calibration {
-        let rows = self.rows().filter(|(.., fold)| left_out != Some(*fold));
-        if method == CalibrationMethod::None || rows.count() < FEW {
+        if method == CalibrationMethod::None || self.len() < FEW {
             return Calibration::None;
         }
         // The cost is convex in the slope, one over the temperature.
@@ -181,7 +180,7 @@ impl SettledRows {
         };
         let cuts = cuts::cuts(ranked.iter().copied());
         let is_all = |cut: &Cut| cut.tp + cut.fp == ranked.len();
-        let to = if ranked.len() < FEWEST {
+        let to = if self.len() < FEWEST {
             NEVER
         } else if let Some(all) = cuts.clone().find(is_all)
             && precise.worth(all, right).is_some()
@@ -260,10 +259,14 @@ mod tests {
             drawn(19, 3.0, false).calibration(method, None),
             Calibration::None
         );
-        assert_eq!(
-            drawn(21, 3.0, false).calibration(method, Some(0)),
-            Calibration::None
-        );
+        // What a fold's complement has is what all rows have, or another rule would be measured.
+        for (rows, is_none) in [(19, true), (20, false), (21, false)] {
+            let rows = drawn(rows, 3.0, false);
+            for left_out in [None, Some(0), Some(4)] {
+                let calibration = rows.calibration(method, left_out);
+                assert_eq!(calibration == Calibration::None, is_none, "{left_out:?}");
+            }
+        }
         let rows = drawn(100, 3.0, false);
         assert_eq!(
             rows.calibration(CalibrationMethod::None, None),
@@ -300,5 +303,9 @@ mod tests {
         let easy = SureTargets { yes: 0.51, no: 0.9 };
         assert_eq!(rows.band(&Calibration::None, None, easy).to, 0.0);
         assert_eq!(drawn(9, 1.0, true).band(&shy, None, easy).to, NEVER);
+        // Ten in all suffice, eight in the others as well.
+        let rows = drawn(10, 1.0, true);
+        let always = SureTargets { yes: 1e-9, no: 0.9 };
+        assert!(rows.band(&shy, Some(0), always).to < NEVER);
     }
 }

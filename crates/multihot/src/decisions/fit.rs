@@ -35,8 +35,8 @@ pub enum Basis {
     Default,
     /// None: the threshold was given.
     Given,
-    /// The label's own cells, on which no threshold has the precision that was asked for: the
-    /// answer is always no.
+    /// No threshold has the precision that was asked for, on the label's own cells or, where these
+    /// say too little, on those of all labels together: the answer is always no.
     Unreached,
     /// None: in an exclusive group there is no threshold.
     Exclusive,
@@ -102,6 +102,10 @@ impl Task<'_> {
         let shared = calibration::temperature(groups.iter().flatten());
         let method = self.options.calibration;
         let mut calibrations = in_parallel(self.pool, groups.len(), |label| {
+            let ranked = &self.ranked[label];
+            // From all cells of the label, or cross-fitting would measure another rule than the one
+            // that is kept.
+            let method = method.of_label(ranked.positives(), ranked.negatives());
             calibration::fit(method, &groups[label], &shared)
         });
         let temperatures = in_parallel(self.pool, self.settled.len(), |group| {
@@ -130,6 +134,16 @@ impl Task<'_> {
             } => guaranteed_misses(ranked.positives(), at_least).is_some(),
             _ => ranked.positives() >= FEWEST && ranked.negatives() > 0,
         }
+    }
+
+    /// Whether all labels in no exclusive group together have cells enough for one threshold.
+    fn stand_together(&self) -> bool {
+        let labels = self.ranked.iter().enumerate();
+        let labels = labels.filter(|(label, _)| !self.questions.is_exclusive(*label));
+        let (positives, negatives) = labels.fold((0, 0), |(positives, negatives), (_, label)| {
+            (positives + label.positives(), negatives + label.negatives())
+        });
+        positives >= FEWEST && negatives > 0
     }
 }
 
@@ -195,6 +209,7 @@ impl<'a> Rows<'a> {
             _ => {}
         }
         let (positives, negatives) = self.totals(label);
+        let objective = within_reach(objective, positives);
         let best = best(self.cuts(label), |cut| objective.worth(cut, positives));
         let Some(cut) = best else {
             return matches!(objective, Objective::Precision { .. })
@@ -240,6 +255,23 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The band of `label` round its threshold. A recall that is to hold is not undone by it: such a
+    /// label is left unsure below its threshold alone.
+    fn band(
+        &self,
+        label: usize,
+        threshold: f32,
+        cuts: impl Iterator<Item = Cut> + Clone,
+        totals: (usize, usize),
+        targets: SureTargets,
+    ) -> Option<Band> {
+        if self.task.objectives[label].is_guaranteed() {
+            Band::below(threshold, cuts, totals, targets)
+        } else {
+            Band::round(threshold, cuts, totals, targets)
+        }
+    }
+
     /// The band of each label round its threshold; for a label with few cells, that of all labels,
     /// and in an exclusive group, that of the group.
     fn bands(&self, thresholds: &[Chosen], targets: SureTargets) -> Vec<Option<Band>> {
@@ -253,11 +285,17 @@ impl<'a> Rows<'a> {
             let (threshold, _) = thresholds[label];
             let threshold = threshold?;
             if !has_few(&self.task.ranked[label]) {
-                Band::round(threshold, self.cuts(label), self.totals(label), targets)
+                self.band(
+                    label,
+                    threshold,
+                    self.cuts(label),
+                    self.totals(label),
+                    targets,
+                )
             } else {
                 let cells = || pooled.iter().copied().map(unpack);
                 let totals = totals(cells().map(|(_, yes)| yes));
-                Band::round(threshold, cuts(cells()), totals, targets)
+                self.band(label, threshold, cuts(cells()), totals, targets)
             }
         });
         for (group, rows) in self
@@ -274,6 +312,23 @@ impl<'a> Rows<'a> {
             }
         }
         bands
+    }
+}
+
+/// `objective`, or where it asks for a guarantee that so many yes cells cannot give, as those
+/// outside of a fold may be too few, the most cautious one: that all of them are found.
+fn within_reach(objective: Objective, positives: usize) -> Objective {
+    match objective {
+        Objective::Recall {
+            at_least,
+            guaranteed: true,
+        } if positives > 0 && guaranteed_misses(positives, at_least).is_none() => {
+            Objective::Recall {
+                at_least: 1.0,
+                guaranteed: false,
+            }
+        }
+        other => other,
     }
 }
 
@@ -345,14 +400,14 @@ impl<'a> Pooled<'a> {
         let cells = self.cells.get_or_insert_with(|| Self::gather(rows));
         let ranked = cells.iter().copied().map(unpack);
         let (positives, negatives) = totals(ranked.clone().map(|(_, yes)| yes));
-        let best = if positives >= FEWEST && negatives > 0 {
-            best(cuts(ranked), |cut| objective.worth(cut, positives))
-        } else {
-            None
-        };
+        let suffice = rows.task.stand_together();
+        let best = best(cuts(ranked), |cut| objective.worth(cut, positives));
         let chosen = match best {
-            Some(cut) if cut.tp + cut.fp < positives + negatives => {
+            Some(cut) if suffice && cut.tp + cut.fp < positives + negatives => {
                 (Some(cut.threshold()), Basis::Shared)
+            }
+            None if suffice && matches!(objective, Objective::Precision { .. }) => {
+                (Some(NEVER), Basis::Unreached)
             }
             _ => (Some(EVEN), Basis::Default),
         };

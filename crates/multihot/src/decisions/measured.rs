@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use multihot_table::Cell;
 
 use super::fit::Task;
-use super::{Answer, Band, BandFigures, Decisions};
+use super::{Answer, AnswerFigures, Band, BandFigures, Decisions};
 use crate::metrics::counts::{Counts, share};
 use crate::questions::{Questions, Said};
 use crate::scores::chances;
@@ -33,13 +33,14 @@ pub(super) struct Measured {
     answers: AnswerCounts,
 }
 
-/// Answers outside of the band, and how many of them are right.
+/// Answers to known cells, and how many of them are right.
 #[derive(Clone, Copy, Default)]
-struct AnswerCounts {
+pub(super) struct AnswerCounts {
     yes: usize,
     right_yes: usize,
     no: usize,
     right_no: usize,
+    unsure: usize,
 }
 
 impl MeasuredRows {
@@ -129,25 +130,23 @@ impl AddAssign for MeasuredRows {
 impl Measured {
     /// What cross-fitting says about a `band`.
     pub fn band(&self, band: Band) -> BandFigures {
-        let AnswerCounts {
-            yes,
-            right_yes,
-            no,
-            right_no,
-        } = self.answers;
-        let known = self.cross_fitted.known();
+        let AnswerFigures {
+            unsure,
+            yes_precision,
+            no_precision,
+        } = self.answers.figures();
         BandFigures {
             from: band.from,
             to: band.to,
-            share: share(known - yes - no, known),
-            yes_precision: share(right_yes, yes),
-            no_precision: share(right_no, no),
+            share: unsure,
+            yes_precision,
+            no_precision,
         }
     }
 }
 
 impl AnswerCounts {
-    fn add(&mut self, answer: Answer, cell: Cell) {
+    pub fn add(&mut self, answer: Answer, cell: Cell) {
         if cell == Cell::Unknown {
             return;
         }
@@ -160,7 +159,15 @@ impl AnswerCounts {
                 self.no += 1;
                 self.right_no += usize::from(cell == Cell::No);
             }
-            Answer::Unsure => {}
+            Answer::Unsure => self.unsure += 1,
+        }
+    }
+
+    pub fn figures(self) -> AnswerFigures {
+        AnswerFigures {
+            unsure: share(self.unsure, self.yes + self.no + self.unsure),
+            yes_precision: share(self.right_yes, self.yes),
+            no_precision: share(self.right_no, self.no),
         }
     }
 }
@@ -171,6 +178,7 @@ impl AddAssign for AnswerCounts {
         self.right_yes += other.right_yes;
         self.no += other.no;
         self.right_no += other.right_no;
+        self.unsure += other.unsure;
     }
 }
 

@@ -22,6 +22,7 @@ pub enum Objective {
         beta: f64,
     },
     /// The highest F1 over all cells of the labels with this objective, in one pool: `micro-f1`.
+    /// Of each label by itself it is about F1.
     MicroF1,
     /// As many yes cells found as this precision allows: `precision>=0.9`.
     Precision {
@@ -99,6 +100,22 @@ impl Objective {
                 false_no,
             } => Some(-(false_yes * fp + false_no * missed)),
             Objective::Fixed { .. } | Objective::Likeliest => None,
+        }
+    }
+
+    /// Whether it asks for a recall that holds on fresh rows.
+    pub(super) fn is_guaranteed(self) -> bool {
+        matches!(self, Objective::Recall { guaranteed, .. } if guaranteed)
+    }
+
+    /// Whether the figure that it is about is F1.
+    pub(crate) fn is_about_f1(self) -> bool {
+        match self {
+            Objective::FBeta { beta } => beta == 1.0,
+            Objective::MicroF1 | Objective::Fixed { .. } | Objective::Likeliest => true,
+            Objective::Precision { .. } | Objective::Recall { .. } | Objective::Cost { .. } => {
+                false
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Basis, CalibrationFigures, LabelTuning, Tuning};
-use crate::metrics::text::{DASH, figure, signed, visible};
+use crate::metrics::text::{DASH, figure, signed, threshold, visible};
 
 /// Writes the thresholds with what to expect of them, then the calibration.
 pub(super) fn write(tuning: &Tuning, out: &mut dyn Write) -> io::Result<()> {
@@ -21,6 +21,7 @@ pub(super) fn write(tuning: &Tuning, out: &mut dyn Write) -> io::Result<()> {
         width: widest.max("all labels".len()),
     };
     table.write_thresholds(out)?;
+    table.write_objectives(out)?;
     table.write_bands(out)?;
     table.write_groups(out)?;
     table.write_calibration(out)
@@ -54,19 +55,21 @@ impl Table<'_> {
         for (name, label) in self.labels() {
             self.write_name(name, out)?;
             let fresh = label.cross_fitted;
-            writeln!(
+            write!(
                 out,
-                "  {:>9}{} {:>6} {:>10} {:>7} {:>9}  {:>15} {:>9}{}",
+                "  {:>9}{} {:>6} {:>10} {:>7} {:>9}",
                 threshold(label.threshold),
                 mark(label.basis),
                 label.positives,
                 figure(fresh.precision),
                 figure(fresh.recall),
                 figure(fresh.f1_score),
-                interval(label.interval),
-                signed(label.optimism),
-                objective(label),
             )?;
+            // Of any other figure they stand in a table of their own.
+            if label.objective.is_about_f1() {
+                write!(out, "{}", how_sure(label))?;
+            }
+            writeln!(out)?;
         }
         let all = &self.tuning.overall;
         writeln!(out)?;
@@ -83,6 +86,35 @@ impl Table<'_> {
         self.write_name("micro avg", out)?;
         writeln!(out, "{:38} {:>9}", "", figure(all.micro_f1))?;
         self.write_marks(out)
+    }
+
+    /// Writes the figures that thresholds are for, where that is not F1.
+    fn write_objectives(&self, out: &mut dyn Write) -> io::Result<()> {
+        let others = || {
+            self.labels()
+                .filter(|(_, label)| !label.objective.is_about_f1())
+        };
+        let objectives = others().map(|(_, label)| label.objective.to_string().len());
+        let Some(objective) = objectives.max() else {
+            return Ok(());
+        };
+        let (width, objective) = (self.width, objective.max("objective".len()));
+        writeln!(
+            out,
+            "\n{:width$}  {:>objective$}    figure    95 % interval  optimism\n",
+            "", "objective"
+        )?;
+        for (name, label) in others() {
+            self.write_name(name, out)?;
+            writeln!(
+                out,
+                "  {:>objective$}  {:>8}{}",
+                label.objective.to_string(),
+                figure(label.cross_fitted.objective),
+                how_sure(label)
+            )?;
+        }
+        Ok(())
     }
 
     /// Says what the marks behind thresholds mean, as far as there are any.
@@ -192,8 +224,7 @@ impl Table<'_> {
         writeln!(
             out,
             "\nWorked out on {} rows; all figures cross-fitted: each fifth of the rows as the other \
-             four\nfifths would decide and calibrate it. The interval is that of the figure which the \
-             threshold is for.",
+             four\nfifths would decide and calibrate it. An interval is that of the figure before it.",
             self.tuning.rows
         )
     }
@@ -227,22 +258,17 @@ fn mark(basis: Basis) -> char {
     }
 }
 
-/// A threshold, a dash where there is none or no probability reaches it.
-pub(crate) fn threshold(threshold: Option<f32>) -> String {
-    let reached = threshold.filter(|threshold| *threshold <= 1.0);
-    reached.map_or_else(|| DASH.to_owned(), |threshold| format!("{threshold:.4}"))
+/// The interval and the optimism of the figure that the threshold of `label` is for.
+fn how_sure(label: &LabelTuning) -> String {
+    format!(
+        "  {:>15} {:>9}",
+        interval(label.interval),
+        signed(label.optimism)
+    )
 }
 
 fn interval(interval: Option<[f64; 2]>) -> String {
     interval.map_or(DASH.to_owned(), |[low, high]| {
         format!("{low:.3} to {high:.3}")
     })
-}
-
-/// The objective and its figure, where it is not F1.
-fn objective(label: &LabelTuning) -> String {
-    match label.objective.to_string() {
-        usual if ["f1", "likeliest"].contains(&usual.as_str()) => String::new(),
-        other => format!("  {other}: {}", figure(label.cross_fitted.objective)),
-    }
 }

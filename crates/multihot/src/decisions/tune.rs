@@ -12,8 +12,9 @@ use super::calibration::{Calibration, CalibrationMethod};
 use super::exclusive::{ExclusiveTuning, GroupFigures, SettledRows};
 use super::figures::{self, BeforeAndAfter, CalibrationFigures};
 use super::fit::{Basis, FEWEST, Task, in_parallel};
+use super::guarantee::Obstacle;
 use super::measured::{Measured, MeasuredRows};
-use super::objective::{F1, Objective, positives_for_guarantee};
+use super::objective::{F1, Objective};
 use super::ranked::RankedLabel;
 use super::{Decisions, SureTargets, text};
 use crate::metrics::counts::{Counts, mean, share, total, weighted_mean};
@@ -188,6 +189,9 @@ pub struct LabelTuning {
     /// Whether the recall that was asked for is guaranteed on fresh rows; `None` where no
     /// guarantee was asked for.
     pub guaranteed: Option<bool>,
+    /// Why not, where it is not.
+    #[serde(skip)]
+    obstacle: Option<Obstacle>,
     /// The calibration's name.
     pub calibration: &'static str,
     /// The decisions on the rows that they were chosen on: too good by the optimism.
@@ -351,6 +355,17 @@ impl Tuning {
             .collect()
     }
 
+    /// Withdraws guarantees where the scores were those of other models than the one that will
+    /// answer: a threshold holds for the scores that it was chosen on.
+    pub fn of_other_models(&mut self) {
+        for label in &mut self.labels {
+            if label.guaranteed == Some(true) {
+                label.guaranteed = Some(false);
+                label.obstacle = Some(Obstacle::OtherModels);
+            }
+        }
+    }
+
     /// Writes tables that a person can read, a dash standing for what has no value.
     ///
     /// # Errors
@@ -364,34 +379,42 @@ impl Tuning {
 impl LabelTuning {
     fn warning(&self) -> Option<String> {
         let (label, positives) = (&self.label, self.positives);
-        if self.guaranteed == Some(false) {
-            let Objective::Recall { at_least, .. } = self.objective else {
-                return None;
-            };
-            let needed = positives_for_guarantee(at_least);
-            let needed = needed.map_or("no number suffices".into(), |n| format!("{n} are needed"));
+        if let (Some(obstacle), Objective::Recall { at_least, .. }) =
+            (self.obstacle, self.objective)
+        {
+            let why = obstacle.note(at_least, positives);
             return Some(format!(
-                "label `{label}`: no guarantee of recall {at_least} on {positives} yes cells ({needed})"
+                "label `{label}`: no guarantee of recall {at_least}{why}"
             ));
         }
-        let why = if positives < FEWEST {
-            format!("only {positives} held-out cells say yes")
+        let says_little = if positives < FEWEST {
+            Some(format!("only {positives} held-out cells say yes"))
+        } else if positives == self.known {
+            Some("no held-out cell says no".to_owned())
         } else {
-            "its held-out scores tell nothing".to_owned()
+            None
         };
+        let objective = self.objective;
+        let why = says_little.as_deref();
+        let why_not_own = why.unwrap_or("its held-out scores tell nothing");
         match self.basis {
             Basis::Own | Basis::Given | Basis::Exclusive => None,
             Basis::Shared => Some(format!(
-                "label `{label}`: {why}, so it takes the threshold that suits all labels together"
+                "label `{label}`: {why_not_own}, so it takes the threshold that suits all labels together"
             )),
             Basis::Default => Some(format!(
-                "label `{label}`: {why}, and those of all labels together are no help, so its \
-                 threshold is 0.5"
+                "label `{label}`: {why_not_own}, and those of all labels together are no help, so \
+                 its threshold is 0.5"
             )),
-            Basis::Unreached => Some(format!(
-                "label `{label}`: no threshold reaches {}, so its answer is always no",
-                self.objective
-            )),
+            Basis::Unreached => Some(match why {
+                None => format!(
+                    "label `{label}`: no threshold reaches {objective}, so its answer is always no"
+                ),
+                Some(why) => format!(
+                    "label `{label}`: {why}, and on those of all labels together no threshold \
+                     reaches {objective}, so its answer is always no"
+                ),
+            }),
         }
     }
 }
@@ -443,6 +466,8 @@ impl Task<'_> {
         let on_tuning_rows = DecisionFigures::of(measured.on_tuning_rows, objective);
         let cross_fitted = DecisionFigures::of(measured.cross_fitted, objective);
         let key = random::key(self.options.seed, &[PURPOSE, label as u64]);
+        let is_to_hold = objective.is_guaranteed();
+        let obstacle = self.obstacle(label, basis).filter(|_| is_to_hold);
         LabelTuning {
             label: decision.label.clone(),
             known: ranked.cells().len(),
@@ -450,10 +475,8 @@ impl Task<'_> {
             objective,
             threshold: decision.threshold,
             basis,
-            guaranteed: match objective {
-                Objective::Recall { guaranteed, .. } if guaranteed => Some(basis == Basis::Own),
-                _ => None,
-            },
+            guaranteed: is_to_hold.then(|| obstacle.is_none()),
+            obstacle,
             calibration: decision.calibration.name(),
             optimism: on_tuning_rows
                 .objective
@@ -532,6 +555,7 @@ mod tests {
 
     use super::*;
     use crate::decisions::Answer;
+    use crate::decisions::objective::positives_for_guarantee;
     use crate::questions::tests::{cells as cells_of, questions};
     use crate::scores::sigmoid;
 
@@ -700,6 +724,194 @@ mod tests {
         );
         let given = label(&options("fixed=0.25"));
         assert_eq!((given.basis, given.threshold), (Basis::Given, Some(0.25)));
+    }
+
+    #[test]
+    fn a_guarantee_is_not_claimed_where_implications_undo_it() {
+        let (logits, cells) = drawn(400, &[0.4, 0.4, 0.4], 3);
+        let mut cells = cells;
+        for row in cells.chunks_mut(3) {
+            // `a` holds only where `b` does.
+            if row[1] == No {
+                row[0] = No;
+            }
+        }
+        let options = options("recall>=0.9,guaranteed");
+        let tuned = |implies: &[&str]| {
+            let questions = questions("a,b,c", &[], implies);
+            tune(&questions, &logits, &cells, &options, &Pool::new(1)).unwrap()
+        };
+        let guaranteed = |tuning: &Tuning| {
+            let labels = tuning.labels.iter();
+            labels.map(|label| label.guaranteed).collect::<Vec<_>>()
+        };
+        assert_eq!(guaranteed(&tuned(&[])), [Some(true); 3]);
+        let mut implied = tuned(&["a:b"]);
+        assert_eq!(
+            guaranteed(&implied),
+            [Some(false), Some(true), Some(true)],
+            "a cause sinks, a consequence stays"
+        );
+        let expected = "label `a`: no guarantee of recall 0.9, as implications let other labels \
+                        change its answer";
+        assert_eq!(implied.warnings(), [expected]);
+
+        implied.of_other_models();
+        assert_eq!(guaranteed(&implied), [Some(false); 3]);
+        assert_eq!(implied.warnings()[0], expected);
+        let expected = "label `b`: no guarantee of recall 0.9, as its threshold is for the scores of \
+                        the folds' models, and another model answers";
+        assert_eq!(implied.warnings()[1], expected);
+    }
+
+    #[test]
+    fn a_guaranteed_recall_is_not_left_unsure() {
+        let (logits, cells) = drawn(1_000, &[0.3], 3);
+        let options = |objective| TuneOptions {
+            unsure: Some("0.9,0.99".parse().unwrap()),
+            ..options(objective)
+        };
+        let guaranteed = tuned(&logits, &cells, &options("recall>=0.95,guaranteed"));
+        let (label, band) = (&guaranteed.labels[0], guaranteed.labels[0].unsure.unwrap());
+        assert_eq!(label.guaranteed, Some(true));
+        assert_eq!(Some(band.to), label.threshold);
+        assert!(band.from < band.to);
+        let other = tuned(&logits, &cells, &options("recall>=0.95")).labels[0].clone();
+        assert!(Some(other.unsure.unwrap().to) > other.threshold);
+    }
+
+    #[test]
+    fn each_fold_is_calibrated_by_the_method_of_all_rows() {
+        let of = |n, yes| {
+            let logit = |i| ((i * 7) % 11) as f32 - if i < yes { 3.0 } else { 7.0 };
+            let logits = (0..n).map(logit).collect();
+            let cells = (0..n).map(|i| if i < yes { Yes } else { No });
+            (Logits::new(logits, 1), cells.collect::<Vec<_>>())
+        };
+        let cases = [
+            ("isotonic", 1_000, 300),
+            ("isotonic", 999, 300),
+            ("platt", 500, 20),
+            ("platt", 500, 19),
+            ("beta", 40, 20),
+        ];
+        for (method, n, yes) in cases {
+            let (logits, cells) = of(n, yes);
+            let options = TuneOptions {
+                calibration: serde_json::from_value(method.into()).unwrap(),
+                ..options("f1")
+            };
+            let (questions, pool) = (free(1), Pool::new(1));
+            let task = task(&questions, &logits, &cells, &options, &pool).unwrap();
+            let name = |left_out| task.calibrations(left_out)[0].name();
+            for fold in 0..FOLDS {
+                assert_eq!(name(Some(fold)), name(None), "{method}, {yes} of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fold_without_a_guarantee_finds_all_its_yes_cells() {
+        // Nine yes cells suffice for 0.9; without a fold there are fewer.
+        let mut cells = vec![No; 100];
+        cells[..9].fill(Yes);
+        let logits = (0..100).map(|i| if i < 9 { i as f32 } else { -(i as f32) });
+        let logits = Logits::new(logits.collect(), 1);
+        let (questions, pool) = (free(1), Pool::new(1));
+        let options = options("recall>=0.9,guaranteed");
+        let task = task(&questions, &logits, &cells, &options, &pool).unwrap();
+        for fold in 0..FOLDS {
+            let label = &task.decisions(vec![Calibration::None], Some(fold)).labels[0];
+            let yes = (0..9).filter(|&row| task.folds[row] != fold);
+            let lowest = yes
+                .map(|row| sigmoid(row as f64) as f32)
+                .fold(1.0, f32::min);
+            assert_eq!(label.basis, Basis::Own);
+            let threshold = label.threshold.unwrap();
+            assert!(
+                threshold <= lowest && threshold > 0.4 * lowest,
+                "{threshold}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rare_label_never_falls_short_of_the_precision_that_was_asked_for() {
+        // The highest of each label is a no, so no threshold has a precision of 0.9; the second
+        // label has too few yes cells to say so itself.
+        let row = |i: usize| [i as f32, -(i as f32)];
+        let logits = Logits::new((0..60).flat_map(row).collect(), 2);
+        let cells: Vec<Cell> = (0..60)
+            .flat_map(|i| {
+                let common = if i % 2 == 0 { Yes } else { No };
+                [common, if i % 20 == 9 { Yes } else { No }]
+            })
+            .collect();
+        let none = TuneOptions {
+            calibration: CalibrationMethod::None,
+            ..options("precision>=0.9")
+        };
+        let tuning = tuned(&logits, &cells, &none);
+        let rare = &tuning.labels[1];
+        assert_eq!((rare.positives, rare.basis), (3, Basis::Unreached));
+        assert!(rare.threshold > Some(1.0));
+        let expected = "label `label 1`: only 3 held-out cells say yes, and on those of all labels \
+                        together no threshold reaches precision>=0.9, so its answer is always no";
+        assert!(
+            tuning.warnings().contains(&expected.to_owned()),
+            "{:?}",
+            tuning.warnings()
+        );
+        // Where all labels together say too little, nothing is known.
+        let cells = [[Yes; 4].as_slice(), &[No; 4], &[Unknown; 32]].concat();
+        let few = tuned(&Logits::new(vec![0.5; 40], 2), &cells, &none);
+        assert_eq!(few.labels[1].basis, Basis::Default);
+    }
+
+    #[test]
+    fn a_label_that_is_never_no_is_said_to_be_so() {
+        let logits: Vec<f32> = (0..60).map(|i| i as f32).collect();
+        let tuning = tuned(&Logits::new(logits, 1), &[Yes; 60], &options("f1"));
+        let expected = "label `label 0`: no held-out cell says no, and";
+        assert!(
+            tuning.warnings()[0].starts_with(expected),
+            "{:?}",
+            tuning.warnings()
+        );
+    }
+
+    #[test]
+    fn an_interval_stands_beside_the_figure_that_it_is_of() {
+        let (logits, cells) = drawn(400, &[0.3], 3);
+        let text = |objective| {
+            let mut out = Vec::new();
+            let tuning = tuned(&logits, &cells, &options(objective));
+            tuning.write_text(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let of_label = |text: &str| {
+            let lines = text.lines().filter(|line| line.contains("label 0"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        for objective in ["f1", "micro-f1", "fixed=0.5"] {
+            let text = text(objective);
+            assert!(
+                !text.contains("objective") && !text.contains("micro-f1"),
+                "{text}"
+            );
+            assert!(of_label(&text)[0].contains(" to "), "{text}");
+        }
+        for objective in ["recall>=0.9,guaranteed", "f-beta=2", "cost=1:5"] {
+            let text = text(objective);
+            let lines = of_label(&text);
+            assert!(!lines[0].contains(" to "), "{text}");
+            let figures = lines[1].split_once(objective).unwrap().1;
+            let figures: Vec<&str> = figures.split_whitespace().collect();
+            assert!(figures.len() == 5 && figures[2] == "to", "{text}");
+            let [figure, low, high] = [0, 1, 3].map(|i| figures[i].parse::<f64>().unwrap());
+            assert!(low <= figure && figure <= high, "{text}");
+            assert!(text.lines().all(|line| line.len() <= 90), "{text}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Difference {
     pub interval: Option<Interval>,
     /// How likely a difference at least as far from 0 is where there is none: twice the smaller
     /// of the shares of replicates that are not above and not below 0, the table itself counted
-    /// in, and at most 1.
+    /// in, and at most 1. A replicate without a value is neither above nor below.
     pub p_value: Option<f64>,
 }
 
@@ -46,10 +46,15 @@ fn less(b: Option<f64>, a: Option<f64>) -> Option<f64> {
 }
 
 fn p_value(replicates: &[Option<f64>]) -> f64 {
-    let defined = || replicates.iter().flatten();
-    let below = defined().filter(|&&difference| difference <= 0.0).count();
-    let above = defined().filter(|&&difference| difference >= 0.0).count();
-    let share = (1 + below.min(above)) as f64 / (1 + defined().count()) as f64;
+    // What has no value speaks for neither side. Left out, it would leave only those replicates
+    // that drew the one cell by which the models differ.
+    let count = |is_so: fn(f64) -> bool| {
+        let replicates = replicates.iter();
+        replicates.filter(|of| of.is_none_or(is_so)).count()
+    };
+    let not_above = count(|difference| difference <= 0.0);
+    let not_below = count(|difference| difference >= 0.0);
+    let share = (1 + not_above.min(not_below)) as f64 / (1 + replicates.len()) as f64;
     (2.0 * share).min(1.0)
 }
 
@@ -89,7 +94,7 @@ mod tests {
         assert_eq!(actual.difference, Some(0.125));
         let interval = actual.interval.unwrap();
         assert!((interval.low - 0.00625).abs() < 1e-12 && (interval.high - 0.24375).abs() < 1e-12);
-        // One of two replicates is not above 0: (1 + 1) / (1 + 2), twice, is more than 1.
+        // Two of three replicates are not above 0: (1 + 2) / (1 + 3), twice, is more than 1.
         assert_eq!(actual.p_value, Some(1.0));
         let undefined = Difference::of(None, Some(0.5), replicates.into_iter());
         let values = (undefined.difference, undefined.interval, undefined.p_value);
@@ -107,6 +112,14 @@ mod tests {
         assert_eq!(replicates(4, 95), 0.1);
         assert_eq!(replicates(95, 4), 0.1);
         assert_eq!(p_value(&[Some(0.0); 99]), 1.0);
+    }
+
+    #[test]
+    fn a_replicate_without_a_value_is_on_neither_side() {
+        // One cell makes all the difference, and is drawn in 62 of 99 replicates.
+        let replicates = [[Some(1.0); 62].as_slice(), &[None; 37]].concat();
+        assert_eq!(p_value(&replicates), 0.76);
+        assert_eq!(p_value(&[None; 99]), 1.0);
     }
 
     #[test]

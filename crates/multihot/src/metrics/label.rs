@@ -3,6 +3,7 @@
 use multihot_table::Cell;
 use serde::Serialize;
 
+use crate::decisions::AnswerFigures;
 use crate::scores::softplus;
 
 use super::bootstrap::Resampling;
@@ -33,6 +34,10 @@ pub struct LabelEvaluation {
     pub threshold: Option<f32>,
     /// Decisions by what the cells say: `[[tn, fp], [fn, tp]]`.
     pub confusion_matrix: Counts,
+    /// The answers of a model with bands, which leaves some cells unsure; all other figures are
+    /// those of thresholds alone. Left out where there are no bands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswerFigures>,
     /// More figures of the decisions.
     #[serde(flatten)]
     pub decisions: DecisionFigures,
@@ -81,6 +86,7 @@ impl OfLabel {
             positives,
             threshold: judged.thresholds[label],
             confusion_matrix: counts,
+            answers: None,
             decisions: DecisionFigures::of(|figure| figure.of(counts)),
             calibration: if has_nan {
                 CalibrationErrors::default()

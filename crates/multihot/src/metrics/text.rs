@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::report::AVERAGES;
 use super::{Averages, Evaluation, Interval, ReportLine};
 use crate::classifier::THRESHOLD;
+use crate::decisions::AnswerFigures;
 
 /// Written for what has no value.
 pub(crate) const DASH: &str = "-";
@@ -23,7 +24,34 @@ pub(super) fn write_summary(evaluation: &Evaluation, out: &mut dyn Write) -> io:
     writeln!(out)?;
     write_figures(evaluation, out)?;
     let mut groups = evaluation.exclusive.iter();
-    groups.try_for_each(|group| group.write_text(out))
+    groups.try_for_each(|group| group.write_text(out))?;
+    write_answers(evaluation, out)
+}
+
+/// Writes how answers turn out that may be "unsure", where there are any.
+fn write_answers(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<()> {
+    let labels = evaluation.labels.iter();
+    let answers = labels.filter_map(|label| Some((visible(&label.name), label.answers?)));
+    let answers: Vec<(String, AnswerFigures)> = answers.collect();
+    let Some(width) = answers.iter().map(|(name, _)| name.width()).max() else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "\nanswers with those left unsure; all other figures are those of thresholds alone"
+    )?;
+    writeln!(out, "{:width$}    unsure  right yes  right no\n", "")?;
+    for (name, answers) in &answers {
+        write!(out, "{:1$}{name}", "", width - name.width())?;
+        writeln!(
+            out,
+            "  {:>8}  {:>9}  {:>8}",
+            figure(answers.unsure),
+            figure(answers.yes_precision),
+            figure(answers.no_precision)
+        )?;
+    }
+    Ok(())
 }
 
 /// Writes the summary, then the further averages, the ranking of rows, and calibration.
@@ -134,8 +162,8 @@ impl<'a> Table<'a> {
         let (roc_auc, average_precision) = (line.roc_auc, line.average_precision);
         write!(out, "  {:>7}", figure(roc_auc))?;
         write!(out, "  {:>8}", figure(average_precision))?;
-        if let (true, Some(threshold)) = (self.has_thresholds, line.threshold) {
-            write!(out, "  {threshold:>9.4}")?;
+        if self.has_thresholds && line.threshold.is_some() {
+            write!(out, "  {:>9}", threshold(line.threshold))?;
         }
         writeln!(out)
     }
@@ -272,7 +300,7 @@ fn overall(evaluation: &Evaluation) -> [(&'static str, Option<f64>, Option<Inter
             "macro f1, all labels",
             report.all_macro_average.f1_score,
             of.and_then(|of| of.report.all_macro_average.f1_score),
-            "no value counts as 0".into(),
+            "a label without a value counts as 0".into(),
         ),
         (
             "macro roc-auc",
@@ -310,6 +338,12 @@ fn overall(evaluation: &Evaluation) -> [(&'static str, Option<f64>, Option<Inter
 /// Four digits behind the point, or the dash.
 pub(crate) fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| DASH.to_owned(), |value| format!("{value:.4}"))
+}
+
+/// A threshold, a dash where there is none or no probability reaches it.
+pub(crate) fn threshold(threshold: Option<f32>) -> String {
+    let reached = threshold.filter(|threshold| *threshold <= 1.0);
+    reached.map_or_else(|| DASH.to_owned(), |threshold| format!("{threshold:.4}"))
 }
 
 /// An interval, or the dash.

@@ -254,7 +254,7 @@ fn label_data<'a>(
             f1: tuning.cross_fitted.f1_score,
             objective: tuning.cross_fitted.objective,
             interval: tuning.interval,
-            is_f1: tuning.cross_fitted.objective == tuning.cross_fitted.f1_score,
+            is_f1: tuning.objective.is_about_f1(),
             optimism: tuning.optimism,
         }),
         calibration: decision.calibration.name(),
@@ -269,8 +269,8 @@ fn label_data<'a>(
         raw_reliability: reliability(&rank(column(raw.values(), input.cells, label, input))),
         curve,
         baseline: input.baseline.map(|baseline| Baseline {
-            f1: baseline.report.labels[label].1.f1_score,
-            average_precision: baseline.labels[label].average_precision,
+            f1: baseline.evaluation.report.labels[label].1.f1_score,
+            average_precision: baseline.evaluation.labels[label].average_precision,
         }),
     }
 }
@@ -312,8 +312,8 @@ impl Overall {
             unknown: input.cells.len() - all.known(),
             positives: all.support(),
             baseline: input.baseline.map(|baseline| Baseline {
-                f1: baseline.report.macro_average.f1_score,
-                average_precision: baseline.macro_scores.average_precision,
+                f1: baseline.evaluation.report.macro_average.f1_score,
+                average_precision: baseline.evaluation.macro_scores.average_precision,
             }),
         }
     }
@@ -330,7 +330,7 @@ fn averages(input: &ReportInput<'_>, overall: &Overall) -> [Average; 4] {
         ]
     };
     let lines = report(input.evaluation);
-    let baseline = input.baseline.map(report);
+    let baseline = input.baseline.map(|baseline| report(&baseline.evaluation));
     let summary = input.tuning.map(|tuning| &tuning.overall);
     std::array::from_fn(|i| Average {
         name: ["micro", "macro", "weighted", "samples"][i],

@@ -47,7 +47,7 @@ pub(super) fn summary(
     let mut sentences = vec![plain(what(input, overall))];
     sentences.extend(figures(overall, input).map(plain));
     sentences.extend(ranking(labels).map(plain));
-    sentences.extend(baseline(overall, labels));
+    sentences.extend(baseline(input));
     sentences.push(plain(calibration(input, overall)));
     sentences.push(plain(thresholds(overall, labels)));
     sentences.extend(training(input).map(plain));
@@ -131,36 +131,15 @@ fn ranking(labels: &[Label<'_>]) -> Option<String> {
     }
 }
 
-fn baseline(overall: &Overall, labels: &[Label<'_>]) -> Option<Sentence> {
-    let baseline = overall.baseline?;
-    let (own, linear) = (overall.macro_f1?, baseline.f1?);
-    let both = labels
-        .iter()
-        .filter_map(|label| Some((label.f1?, label.baseline?.f1?)));
-    let both: Vec<(f64, f64)> = both.collect();
-    let better = both.iter().filter(|(own, linear)| own > linear).count();
-    let verdict = if own > linear {
-        "The encoder beats the linear baseline"
-    } else {
-        "The encoder does not beat the linear baseline, which takes seconds to train"
-    };
-    let precision = overall
-        .macro_average_precision
-        .zip(baseline.average_precision);
-    let precision = precision.map_or(String::new(), |(own, linear)| {
-        format!(", macro average precision {own:.3} against {linear:.3}")
-    });
+fn baseline(input: &ReportInput<'_>) -> Option<Sentence> {
+    let verdict = input.baseline?.verdict(input.evaluation, input.tuning);
     Some(Sentence {
-        tone: if own > linear {
+        tone: if verdict.earns_its_keep() {
             Tone::Good
         } else {
             Tone::Warning
         },
-        text: format!(
-            "{verdict}: macro F1 {own:.3} against {linear:.3}{precision}; its F1 is higher on \
-             {better} of {}.",
-            n(both.len(), "label")
-        ),
+        text: verdict.to_string(),
     })
 }
 
@@ -197,21 +176,30 @@ fn calibration(input: &ReportInput<'_>, overall: &Overall) -> String {
 
 fn thresholds(overall: &Overall, labels: &[Label<'_>]) -> String {
     let own = labels.iter();
-    let mut own: Vec<(f32, &str)> = own
-        .filter_map(|label| Some((label.threshold?, label.name)))
-        .collect();
-    own.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut text = match own[..] {
+    let own = own.filter_map(|label| Some((label.threshold?, label.name)));
+    let own: Vec<(f32, &str)> = own.collect();
+    let reached = own.iter().copied();
+    let mut reached: Vec<(f32, &str)> = reached.filter(|(t, _)| *t <= 1.0).collect();
+    reached.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let never = own.len() - reached.len();
+    let mut text = match never {
+        0 => String::new(),
+        1 => "One label is never answered with yes. ".into(),
+        _ => format!("{never} labels are never answered with yes. "),
+    };
+    let other = if never > 0 { " other" } else { "" };
+    text += &match reached[..] {
         [] => String::new(),
         [(lowest, low), .., (highest, high)] if lowest != highest => format!(
-            "Each label has a threshold of its own, from {lowest:.3} ({}) to {highest:.3} ({}).",
+            "Each{other} label has a threshold of its own, from {lowest:.3} ({}) to {highest:.3} ({}).",
             isolated(low),
             isolated(high)
         ),
         [(lowest, _), ..] => {
-            format!("A probability from {lowest:.3} up is a yes, for every label.")
+            format!("A probability from {lowest:.3} up is a yes, for every{other} label.")
         }
     };
+    text.truncate(text.trim_end().len());
     if own.len() < labels.len() {
         let of_all = if own.is_empty() {
             "T"

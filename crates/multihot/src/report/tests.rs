@@ -3,6 +3,7 @@ use multihot_kernels::{Pool, random};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::baseline::BaselineReport;
 use crate::decisions::{TuneOptions, tune};
 use crate::metrics::evaluate;
 use crate::scores::Logits;
@@ -120,7 +121,7 @@ impl Made {
 struct More<'a> {
     model: Option<&'a str>,
     no_texts: bool,
-    baseline: Option<&'a Evaluation>,
+    baseline: Option<&'a BaselineReport>,
     epochs: &'a [EpochReport],
     warnings: &'a [String],
 }
@@ -304,13 +305,21 @@ fn rows_without_texts_are_numbered_from_1() {
 #[test]
 fn the_summary_says_what_matters() {
     let made = Made::drawn(&["good", "bad"], 400, Some(TuneOptions::default()));
-    let worse = Made::drawn(&["good", "bad"], 400, None);
-    let worse = evaluate(
-        &worse.questions,
-        &worse.log_odds,
-        &worse.cells,
-        &[Some(0.99); 2],
-    );
+    let tuning = made.tuning.clone().unwrap();
+    let baseline = |evaluation, macro_f1| {
+        let mut tuning = tuning.clone();
+        tuning.overall.macro_f1 = macro_f1;
+        BaselineReport {
+            features: 5,
+            seconds: 0.1,
+            evaluation,
+            tuning,
+        }
+    };
+    let useless = LogOdds::new(vec![0.0; 800], 2);
+    let thresholds = made.decisions.thresholds();
+    let useless = evaluate(&made.questions, &useless, &made.cells, &thresholds);
+    let worse = baseline(useless.clone(), Some(0.25));
     let epoch = |epoch, dev_loss| EpochReport {
         epoch,
         train_loss: 0.5,
@@ -331,8 +340,9 @@ fn the_summary_says_what_matters() {
         "43 unknown cells count nowhere.",
         "The thresholds were chosen on these very rows: on fresh ones expect a macro F1 of about ",
         "From best to worst by F1: ",
-        "The encoder beats the linear baseline: macro F1 ",
-        "its F1 is higher on 2 of 2 labels.",
+        "The encoder earns its keep: macro average precision ",
+        " against 0.2500 of TF-IDF",
+        "it ranks 2 of 2 labels better.",
         "the mean calibration error: ",
         "With 0.5 everywhere macro F1 would be ",
         "Epoch 2 of 2 was kept. It was the last one, so more epochs may do better.",
@@ -349,23 +359,51 @@ fn the_summary_says_what_matters() {
         found.unwrap()["tone"].clone()
     };
     assert_eq!(
-        (tone("beats"), tone("collapsed")),
+        (tone("earns"), tone("collapsed")),
         (json!("good"), json!("warning"))
     );
 
-    let better = made
-        .page_with(&More {
-            baseline: Some(&made.evaluation),
+    // As on screen, F1 is the cross-fitted one where decisions were chosen on these rows.
+    let fresh = tuning.overall.macro_f1;
+    let equal = baseline(made.evaluation.clone(), fresh);
+    let decides_better = baseline(useless, fresh.map(|f1| f1 + 0.01));
+    let cases = [
+        (&equal, "does not earn its keep here"),
+        (
+            &decides_better,
+            "earns its keep on ranking, but not on decisions",
+        ),
+    ];
+    for (linear, expected) in cases {
+        let (_, data) = made.page_with(&More {
+            baseline: Some(linear),
             ..More::default()
-        })
-        .1;
-    assert!(
-        sentences(&better)
-            .concat()
-            .contains("does not beat the linear baseline")
-    );
+        });
+        let verdict = linear.verdict(&made.evaluation, Some(&tuning)).to_string();
+        assert!(verdict.contains(expected), "{verdict}");
+        assert!(sentences(&data).contains(&verdict.as_str()), "{verdict}");
+    }
     let few = Made::drawn(&["a", "b"], 20, None).page().1;
     assert!(sentences(&few).concat().contains("Fewer than 10 yes cells"));
+}
+
+#[test]
+fn a_label_that_is_never_a_yes_has_no_threshold_in_the_summary() {
+    let mut made = Made::drawn(&["a", "b", "c"], 100, None);
+    let said = |made: &Made| sentences(&made.page().1).join(" ");
+    assert!(said(&made).contains("A probability from 0.500 up is a yes, for every label."));
+    made.decisions.labels[1].threshold = Some(1.0_f32.next_up());
+    let expected = "One label is never answered with yes. A probability from 0.500 up is a yes, for \
+                    every other label.";
+    assert!(said(&made).contains(expected), "{}", said(&made));
+    made.decisions.labels[2].threshold = Some(0.25);
+    let expected = "yes. Each other label has a threshold of its own, from 0.250 (";
+    assert!(said(&made).contains(expected), "{}", said(&made));
+    for label in &mut made.decisions.labels {
+        label.threshold = Some(1.0_f32.next_up());
+    }
+    let expected = "3 labels are never answered with yes. With 0.5 everywhere";
+    assert!(said(&made).contains(expected), "{}", said(&made));
 }
 
 #[test]

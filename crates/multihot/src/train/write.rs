@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::scores::Logits;
 use crate::stored::{self, Stored, TUNING_FILE};
 
-/// What the models of folds said about the rows they were not trained on.
-pub(super) const OUT_OF_FOLD_FILE: &str = "out-of-fold.csv";
+/// In a model's folder: what the models of folds said about the rows they were not trained on.
+pub const OUT_OF_FOLD_FILE: &str = "out-of-fold.csv";
 
 /// The output bias to save: without what the weights of the loss added to the log-odds,
 /// so that a plain sigmoid of the saved network's logits is right.

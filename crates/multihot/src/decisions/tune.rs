@@ -388,7 +388,8 @@ impl LabelTuning {
             ));
         }
         let says_little = if positives < FEWEST {
-            Some(format!("only {positives} held-out cells say yes"))
+            let cells = if positives == 1 { "cell says" } else { "cells say" };
+            Some(format!("only {positives} held-out {cells} yes"))
         } else if positives == self.known {
             Some("no held-out cell says no".to_owned())
         } else {

@@ -10,7 +10,7 @@ use crate::error::{BadCell, TableError};
 use crate::jsonl::Object;
 use crate::labels::LabelFormat;
 use crate::labels::exports::Export;
-use crate::labels::listed::{Listed, Names};
+use crate::labels::listed::{Listed, Names, starts_a_list};
 use crate::names::shown;
 use crate::rows::{Fields, TextRow};
 use crate::source::ReadOptions;
@@ -106,7 +106,7 @@ pub(crate) struct Column {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     Nothing,
-    /// As long as each is a list.
+    /// As long as each is a list or says nothing.
     Lists,
     /// As long as they are not too many.
     Few,
@@ -413,7 +413,7 @@ impl Column {
             return;
         }
         let is_over = match self.keep {
-            Keep::Lists => !starts_a_list(text),
+            Keep::Lists => !starts_a_list(text) && Cell::from_text(text) != Some(Cell::Unknown),
             Keep::Few => self.contents.different().len() >= MOST_CONTENTS,
             Keep::Nothing | Keep::All => false,
         };
@@ -457,11 +457,6 @@ impl Column {
     pub(crate) fn is_nearly_a_label(&self) -> bool {
         self.n_bad > 0 && 9 * (self.n_bad + self.n_shares) <= self.n_words
     }
-}
-
-/// Whether a cell may hold a list or a dictionary.
-pub(crate) fn starts_a_list(text: &str) -> bool {
-    text.starts_with(['[', '{', '('])
 }
 
 fn is_label_column(name: &str) -> bool {

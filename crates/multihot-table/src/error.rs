@@ -390,6 +390,17 @@ pub enum TableError {
     #[error("{}: {problem}", path.display())]
     LabelNames { path: PathBuf, problem: String },
 
+    /// Names of labels that cannot be.
+    #[error("labels called {}: {problem}", list(names))]
+    BadNames {
+        names: Box<[String]>,
+        problem: String,
+    },
+
+    /// Nothing that is to stand between names.
+    #[error("the delimiter of labels is empty")]
+    NoDelimiter,
+
     /// A weight that is no number from 0 up.
     #[error(
         "{source_name}:{line}: the weight in `{}` is `{}`; expected a number from 0 up",
@@ -624,6 +635,10 @@ impl TableError {
             Self::WordTwice { .. } => Some("a word has one meaning".into()),
             Self::LabelNames { .. } => Some(
                 "a file of names has one a line, or `id,name`, or in JSON a list".into(),
+            ),
+            Self::BadNames { .. } => Some("each label has a name of its own".into()),
+            Self::NoDelimiter => Some(
+                "`--label-delimiter ';'` says what stands between names; without it the cells show it".into(),
             ),
             _ => None,
         }

@@ -50,7 +50,7 @@ pub use encoding::Encoding;
 pub use error::{BadCell, TableError};
 pub use format::{Delimiter, Format};
 pub use labels::names::read_label_names;
-pub use labels::{LabelFormat, LabelOptions, LabelReading};
+pub use labels::{LabelFormat, LabelNames, LabelOptions, LabelReading};
 pub use names::nearest;
 pub use notes::Notes;
 pub use raw::{RawRecords, raw_records};

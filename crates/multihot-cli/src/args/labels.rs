@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use clap::Args as ClapArgs;
-use multihot::{LabelFormat, LabelOptions, ReadOptions, TableError, Words, read_label_names};
+use multihot::{
+    LabelFormat, LabelNames, LabelOptions, ReadOptions, TableError, Words, read_label_names,
+};
 
 use super::ColumnArgs;
 
@@ -89,10 +91,11 @@ fn joined(words: &[String]) -> Option<String> {
 }
 
 /// The names of a file, or those between commas.
-fn names(text: &str) -> Result<Vec<String>, TableError> {
+fn names(text: &str) -> Result<LabelNames, TableError> {
     let path = Path::new(text);
     if path.is_file() || !text.contains(',') {
         return read_label_names(path);
     }
-    Ok(text.split(',').map(|name| name.trim().to_owned()).collect())
+    let names = text.split(',').map(|name| name.trim().to_owned());
+    Ok(names.collect::<Vec<_>>().into())
 }

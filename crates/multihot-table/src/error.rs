@@ -164,6 +164,17 @@ pub enum TableError {
     #[error("{source_name}:{line}: a quote is opened in this record and never closed")]
     OpenQuote { source_name: String, line: u64 },
 
+    /// A cell of several lines that goes on after its closing quote.
+    #[error(
+        "{source_name}:{line}: a quote opens a cell here and one in line {closing_line} closes it, \
+         but the cell goes on"
+    )]
+    StrayQuote {
+        source_name: String,
+        line: u64,
+        closing_line: u64,
+    },
+
     /// A line that has to be a JSON object and is not.
     #[error("{source_name}:{line}: not a JSON object: {problem}")]
     NotAnObject {
@@ -541,6 +552,9 @@ impl TableError {
             Self::OpenQuote { .. } => {
                 Some("a quote inside a quoted cell is written twice".into())
             }
+            Self::StrayQuote { .. } => Some(
+                "a text with a quote in it stands in quotes as a whole, and each of its own is written twice, such as `\"\"\"no\"\" is no\"`".into(),
+            ),
             Self::NotAnObject { may_be_text: true, .. } => Some(
                 "on standard input a line starting with `{` is a JSON object; `--input-format lines` reads every line as a text".into(),
             ),

@@ -203,6 +203,10 @@ pub enum TableError {
         line: u64,
         text: String,
         columns: Vec<String>,
+        /// The option that names such columns.
+        option: &'static str,
+        /// Whether the columns are those of a header.
+        has_cells: bool,
     },
 
     /// A text that is a number, a list, an object.
@@ -572,7 +576,9 @@ impl TableError {
     fn hint_on_columns(&self) -> Option<String> {
         match self {
             Self::NamedTwice { .. } => Some("rename one of the two".into()),
-            Self::NoText { text, columns, .. } => Some(no_text_hint(text, columns)),
+            Self::NoText { text, columns, option, has_cells, .. } => {
+                Some(no_text_hint(text, columns, option, *has_cells))
+            }
             Self::NoSuchColumn { missing, columns, .. } => missing
                 .iter()
                 .find_map(|name| nearest(name, columns))
@@ -700,8 +706,9 @@ pub(crate) fn stopped(source_name: &str, line: u64, error: io::Error) -> TableEr
     }
 }
 
-fn no_text_hint(text: &str, columns: &[String]) -> String {
+fn no_text_hint(text: &str, columns: &[String], option: &str, has_cells: bool) -> String {
     if let [only] = columns
+        && has_cells
         && let Some(separator) = [';', '\t', '|'].into_iter().find(|c| only.contains(*c))
     {
         let separator = if separator == '\t' {
@@ -712,11 +719,15 @@ fn no_text_hint(text: &str, columns: &[String]) -> String {
         return format!("the header looks separated by something else: `--delimiter {separator}`");
     }
     let column = nearest(text, columns).unwrap_or_else(|| "COLUMN".into());
+    let texts = match option {
+        "--text-pair" => "second texts",
+        _ => "texts",
+    };
     let mut hint = format!(
-        "name the column that holds the texts: `--text {}`",
+        "name the column that holds the {texts}: `{option} {}`",
         shown(&column)
     );
-    if let Some(place) = sentence(columns) {
+    if let Some(place) = sentence(columns).filter(|_| has_cells && option == "--text") {
         hint += &format!("; or is the first row one like the others? `--no-header --text {place}`");
     }
     hint

@@ -203,8 +203,8 @@ pub enum TableError {
         line: u64,
         text: String,
         columns: Vec<String>,
-        /// The option that names such columns.
-        option: &'static str,
+        /// Whether it is the column of second texts.
+        is_pair: bool,
         /// Whether the columns are those of a header.
         has_cells: bool,
     },
@@ -576,8 +576,8 @@ impl TableError {
     fn hint_on_columns(&self) -> Option<String> {
         match self {
             Self::NamedTwice { .. } => Some("rename one of the two".into()),
-            Self::NoText { text, columns, option, has_cells, .. } => {
-                Some(no_text_hint(text, columns, option, *has_cells))
+            Self::NoText { text, columns, is_pair, has_cells, .. } => {
+                Some(no_text_hint(text, columns, *is_pair, *has_cells))
             }
             Self::NoSuchColumn { missing, columns, .. } => missing
                 .iter()
@@ -706,7 +706,7 @@ pub(crate) fn stopped(source_name: &str, line: u64, error: io::Error) -> TableEr
     }
 }
 
-fn no_text_hint(text: &str, columns: &[String], option: &str, has_cells: bool) -> String {
+fn no_text_hint(text: &str, columns: &[String], is_pair: bool, has_cells: bool) -> String {
     if let [only] = columns
         && has_cells
         && let Some(separator) = [';', '\t', '|'].into_iter().find(|c| only.contains(*c))
@@ -719,15 +719,15 @@ fn no_text_hint(text: &str, columns: &[String], option: &str, has_cells: bool) -
         return format!("the header looks separated by something else: `--delimiter {separator}`");
     }
     let column = nearest(text, columns).unwrap_or_else(|| "COLUMN".into());
-    let texts = match option {
-        "--text-pair" => "second texts",
-        _ => "texts",
+    let (texts, option) = match is_pair {
+        true => ("second texts", "--text-pair"),
+        false => ("texts", "--text"),
     };
     let mut hint = format!(
         "name the column that holds the {texts}: `{option} {}`",
         shown(&column)
     );
-    if let Some(place) = sentence(columns).filter(|_| has_cells && option == "--text") {
+    if let Some(place) = sentence(columns).filter(|_| has_cells && !is_pair) {
         hint += &format!("; or is the first row one like the others? `--no-header --text {place}`");
     }
     hint

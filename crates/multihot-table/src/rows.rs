@@ -330,10 +330,7 @@ impl TextRows {
             line,
             text: text.to_owned(),
             columns,
-            option: match self.pair_column.as_deref() == Some(text) {
-                true => "--text-pair",
-                false => "--text",
-            },
+            is_pair: self.pair_column.as_deref() == Some(text),
             has_cells: self.records.has_cells(),
         }
     }

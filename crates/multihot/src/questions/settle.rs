@@ -51,9 +51,9 @@ pub struct UnsettledError {
     /// The row.
     pub place: Place,
     /// The group, of which one label holds, or at most one.
-    pub group: String,
+    pub group: Box<str>,
     /// The labels that are yes; or all of the group, where none is and one has to be.
-    pub labels: Vec<String>,
+    pub labels: Box<[String]>,
     /// Whether they are yes.
     pub are_yes: bool,
     /// Further rows that break a group.
@@ -191,8 +191,8 @@ impl Questions {
         UnsettledError {
             source_name: source_name.to_owned(),
             place,
-            group: group.name.clone(),
-            labels: if are_yes { yes } else { that_are(Cell::No) },
+            group: group.name.as_str().into(),
+            labels: if are_yes { yes } else { that_are(Cell::No) }.into(),
             are_yes,
             more: 0,
         }

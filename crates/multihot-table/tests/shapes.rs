@@ -1004,7 +1004,8 @@ fn a_header_of_label_names_is_a_name_where_cells_need_it() {
     for (csv, labels) in cases {
         let table = read_as("t.csv", csv, &named(&names)).unwrap_or_else(|e| panic!("{csv}: {e}"));
         assert_eq!(&table.labels, labels, "{csv}");
-        let note = "`name` is taken for the header of the label names, not for one of them";
+        let note = "`name` is taken for the header of the label names, not for one of them; lines \
+                    of `id,name` would leave no doubt";
         let is_said = table.notes.iter().any(|said| said == note);
         assert_eq!(is_said, labels.len() == 2, "{csv}: {:?}", table.notes);
     }

@@ -503,7 +503,8 @@ impl<'a> Finder<'a> {
                 names.insert(0, header.to_owned());
             } else {
                 notes.push(format!(
-                    "`{}` is taken for the header of the label names, not for one of them",
+                    "`{}` is taken for the header of the label names, not for one of them; lines of \
+                     `id,name` would leave no doubt",
                     shown(header)
                 ));
             }

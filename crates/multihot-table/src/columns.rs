@@ -10,7 +10,7 @@ use crate::error::{BadCell, TableError};
 use crate::jsonl::Object;
 use crate::labels::LabelFormat;
 use crate::labels::exports::Export;
-use crate::labels::listed::{Listed, Names};
+use crate::labels::listed::{Listed, Names, starts_a_list};
 use crate::names::shown;
 use crate::rows::{Fields, TextRow};
 use crate::source::ReadOptions;
@@ -19,6 +19,8 @@ use crate::source::ReadOptions;
 const EXAMPLES: usize = 3;
 /// More different contents than this are texts, unless a person says that they are labels.
 const MOST_CONTENTS: usize = 100_000;
+/// More bytes of them are texts too, or numbers such as those of an embedding.
+const MOST_BYTES: usize = 32 << 20;
 
 /// What a column of names and lists is called, in any case; the first three are called so for
 /// nothing else.
@@ -106,7 +108,7 @@ pub(crate) struct Column {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     Nothing,
-    /// As long as each is a list.
+    /// As long as they are not too many, and each is a list or says nothing.
     Lists,
     /// As long as they are not too many.
     Few,
@@ -412,17 +414,20 @@ impl Column {
         if text.is_empty() {
             return;
         }
-        let is_over = match self.keep {
-            Keep::Lists => !starts_a_list(text),
-            Keep::Few => self.contents.different().len() >= MOST_CONTENTS,
-            Keep::Nothing | Keep::All => false,
-        };
-        if is_over {
-            self.keep = Keep::Nothing;
-            self.contents = Contents::default();
-        } else {
-            self.contents.add(row, line, text);
+        let says_nothing = Cell::from_text(text) == Some(Cell::Unknown);
+        if self.keep == Keep::Lists && !starts_a_list(text) && !says_nothing {
+            return self.keep_nothing();
         }
+        self.contents.add(row, line, text);
+        let (n_different, bytes) = (self.contents.different().len(), self.contents.bytes());
+        if self.keep != Keep::All && (n_different > MOST_CONTENTS || bytes > MOST_BYTES) {
+            self.keep_nothing();
+        }
+    }
+
+    fn keep_nothing(&mut self) {
+        self.keep = Keep::Nothing;
+        self.contents = Contents::default();
     }
 
     /// Whether it has a name that columns of names and lists have.
@@ -459,11 +464,6 @@ impl Column {
     }
 }
 
-/// Whether a cell may hold a list or a dictionary.
-pub(crate) fn starts_a_list(text: &str) -> bool {
-    text.starts_with(['[', '{', '('])
-}
-
 fn is_label_column(name: &str) -> bool {
     LABEL_COLUMNS.contains(&trim(name).to_lowercase().as_str())
 }
@@ -471,4 +471,32 @@ fn is_label_column(name: &str) -> bool {
 /// The column that a path such as `data.text` starts in.
 pub(crate) fn head(path: &str) -> &str {
     path.split_once('.').map_or(path, |(head, _)| head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_too_many_bytes_are_not_kept() {
+        let options = ReadOptions::default();
+        let columns = ["embedding", "tags"].map(str::to_owned);
+        let mut columns = Columns::new("t.csv", &options, &columns);
+        let long = "0.25, ".repeat(40_000);
+        let mut most = 0;
+        for row in 0..160 {
+            for column in &mut columns.columns {
+                let cell = format!("[{long}{row}]");
+                column.add(row, row as u64 + 2, None, || cell.as_str().into());
+                most = most.max(column.contents.bytes());
+            }
+        }
+        assert!(most > MOST_BYTES / 2 && most <= MOST_BYTES, "{most}");
+        assert!(
+            columns
+                .columns
+                .iter()
+                .all(|column| column.contents.bytes() == 0)
+        );
+    }
 }

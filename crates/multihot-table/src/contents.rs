@@ -11,6 +11,8 @@ const BLANK: u32 = u32::MAX;
 pub(crate) struct Contents {
     rows: Vec<u32>,
     different: Vec<Content>,
+    /// Of the different contents.
+    bytes: usize,
     places: HashMap<Arc<str>, u32>,
 }
 
@@ -35,6 +37,7 @@ impl Contents {
             return None;
         }
         let place = self.different.len();
+        self.bytes += text.len();
         let text: Arc<str> = text.into();
         // A table with more rows than `u32` counts does not fit into memory.
         self.rows.push(place as u32);
@@ -50,6 +53,11 @@ impl Contents {
     /// The different contents, in the order of their first rows.
     pub(crate) fn different(&self) -> &[Content] {
         &self.different
+    }
+
+    /// What the different contents take, in bytes of text.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Which of [`Contents::different`] stands in row number `row`, where it is not blank.
@@ -81,6 +89,6 @@ mod tests {
             .map(|content| (&*content.text, content.line, content.n_rows))
             .collect();
         assert_eq!(different, [("a", 3, 2), ("b", 4, 1)]);
-        assert_eq!(contents.n_filled(), 3);
+        assert_eq!((contents.n_filled(), contents.bytes()), (3, 2));
     }
 }

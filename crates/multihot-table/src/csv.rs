@@ -1,9 +1,10 @@
 //! CSV in: records with the line they start on.
 //!
 //! The `csv` crate cuts the records. It does not say that a quote was never closed (the rest of
-//! the file becomes one cell), it has no limit on a record, and its line numbers are those before
-//! blank lines are skipped. [`Watch`] stands between the bytes and the parser, follows the
-//! quoting, and knows all three.
+//! the file becomes one cell) or was closed by the quote of another row (the rows between them
+//! become one cell), it has no limit on a record, and its line numbers are those before blank
+//! lines are skipped. [`Watch`] stands between the bytes and the parser, follows the quoting, and
+//! knows all four.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -188,8 +189,17 @@ impl CsvRecords {
             return Ok(None);
         }
         let watch = self.reader.get_mut();
-        let line = watch.record_lines.pop_front().unwrap_or(watch.line);
-        if watch.ended && watch.place == Place::Quoted && watch.record_lines.is_empty() {
+        let seen = watch.records.pop_front();
+        let seen = seen.unwrap_or_else(|| Seen::at(watch.line));
+        let line = seen.line;
+        if let Some((line, closing_line)) = seen.stray {
+            return Err(TableError::StrayQuote {
+                source_name: self.source_name.clone(),
+                line,
+                closing_line,
+            });
+        }
+        if watch.ended && watch.place == Place::Quoted && watch.records.is_empty() {
             return Err(TableError::OpenQuote {
                 source_name: self.source_name.clone(),
                 line,
@@ -272,6 +282,22 @@ impl Place {
     }
 }
 
+/// What is seen of a record before it is cut.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// The line that it starts on.
+    line: u64,
+    /// The lines of the first quote that opens a cell and of the one that closes it, where these
+    /// are two and the cell goes on: they seem to belong to two texts.
+    stray: Option<(u64, u64)>,
+}
+
+impl Seen {
+    fn at(line: u64) -> Self {
+        Seen { line, stray: None }
+    }
+}
+
 /// Hands bytes on and notes where records start.
 struct Watch<R> {
     bytes: R,
@@ -280,9 +306,11 @@ struct Watch<R> {
     place: Place,
     line: u64,
     after_return: bool,
-    /// First lines of records that the parser has been given and has not handed out.
-    record_lines: VecDeque<u64>,
+    /// Records that the parser has been given and has not handed out.
+    records: VecDeque<Seen>,
     last_record_line: u64,
+    /// The line of the quote that opened the cell.
+    quote_line: u64,
     record_bytes: usize,
     ended: bool,
 }
@@ -296,8 +324,9 @@ impl<R: Read> Watch<R> {
             place: Place::RecordStart,
             line,
             after_return: false,
-            record_lines: VecDeque::new(),
+            records: VecDeque::new(),
             last_record_line: line,
+            quote_line: line,
             record_bytes: 0,
             ended: false,
         }
@@ -306,16 +335,32 @@ impl<R: Read> Watch<R> {
     fn see(&mut self, byte: u8) {
         let line_end = matches!(byte, b'\r' | b'\n');
         if self.place == Place::RecordStart && !line_end {
-            self.record_lines.push_back(self.line);
+            self.records.push_back(Seen::at(self.line));
             self.last_record_line = self.line;
             self.record_bytes = 0;
         }
         self.record_bytes += 1;
-        self.place = self.place.after(byte, self.delimiter);
+        let before = self.place;
+        self.place = before.after(byte, self.delimiter);
+        match (before, self.place) {
+            (Place::RecordStart | Place::CellStart, Place::Quoted) => self.quote_line = self.line,
+            (Place::AfterQuote, Place::Plain) => self.see_stray_quote(),
+            _ => {}
+        }
         if line_end && !(byte == b'\n' && self.after_return) {
             self.line += 1;
         }
         self.after_return = byte == b'\r';
+    }
+
+    /// A cell goes on after its closing quote. On one line that is sloppy and clear; over several it
+    /// means that rows were taken for text.
+    fn see_stray_quote(&mut self) {
+        if self.line > self.quote_line
+            && let Some(record) = self.records.back_mut()
+        {
+            record.stray.get_or_insert((self.quote_line, self.line));
+        }
     }
 }
 
@@ -420,7 +465,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
-        let cases: [(&str, &[u8], &str); 10] = [
+        let cases: [(&str, &[u8], &str); 13] = [
             ("nothing", b"", "t.csv is empty"),
             ("line ends only", b"\r\n\n", "t.csv is empty"),
             (
@@ -463,10 +508,39 @@ mod tests {
                 b"a,b\n1,\"",
                 "t.csv:2: a quote is opened in this record and never closed",
             ),
+            (
+                "a quote that another row closes",
+                b"text,a\n\"Hello there,1\nplain,0\nhe said \"hi\",0\nplain,0\n",
+                "t.csv:2: a quote opens a cell here and one in line 4 closes it, but the \
+                 cell goes on",
+            ),
+            (
+                "the same in a later cell",
+                b"a,text\n1,\"x\ny\"\n2,\"x\ny\",\"Hello\n3,so \"it\" is\n",
+                "t.csv:5: a quote opens a cell here and one in line 6 closes it, but the \
+                 cell goes on",
+            ),
+            (
+                "the same in the header",
+                b"a,\"text\r\n1,so \"it\" is\r\n",
+                "t.csv:1: a quote opens a cell here and one in line 2 closes it, but the \
+                 cell goes on",
+            ),
         ];
         for (name, table, expected) in cases {
             assert_eq!(all(table).unwrap_err().to_string(), expected, "{name}");
         }
+        let tabs = b"a\ttext\ty\n1\ta b\t\"Never again\n2\tb\tx\n3\tc\ty\n4\ta c\tthe said \"no\" and left\n";
+        assert_eq!(
+            all_with(b'\t', tabs).unwrap_err().to_string(),
+            "t.csv:2: a quote opens a cell here and one in line 5 closes it, but the cell goes on"
+        );
+    }
+
+    #[test]
+    fn a_cell_may_go_on_after_its_quote_within_a_line() {
+        let rows = all(b"a,b\n\"abc\"def,\"5\" and \"6\"\n").unwrap();
+        assert_eq!(rows[0].1, ["abcdef", "5 and \"6\""]);
     }
 
     #[test]
@@ -533,7 +607,7 @@ mod tests {
                 .flexible(true)
                 .from_reader(reader);
             let parsed = reader.byte_records().count();
-            prop_assert_eq!(reader.get_ref().record_lines.len(), parsed);
+            prop_assert_eq!(reader.get_ref().records.len(), parsed);
         }
 
         #[test]

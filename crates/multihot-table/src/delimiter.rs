@@ -16,8 +16,13 @@ const RECORDS: usize = 20;
 /// The delimiter of a table that starts with `sample`; `is_all` says that this is all there is.
 ///
 /// The one that makes a column called `text_column`; without such a column the one that cuts the
-/// first record into two or more cells and the next ones into as many.
+/// first record into two or more cells and the next ones into as many. Without a header no
+/// `text_column` is given, and the first such one counts, a tab before all: labels with bars
+/// between them may be as many in each row.
 pub(crate) fn delimiter_of(sample: &[u8], is_all: bool, text_column: Option<&str>) -> Delimiter {
+    let Some(text_column) = text_column else {
+        return of_records(sample, is_all);
+    };
     let scores = CANDIDATES.map(|delimiter| {
         let score = Score::of(delimiter, sample, is_all, text_column);
         (delimiter, score)
@@ -33,6 +38,16 @@ pub(crate) fn delimiter_of(sample: &[u8], is_all: bool, text_column: Option<&str
     best.0
 }
 
+/// The delimiter of records that all are rows.
+fn of_records(sample: &[u8], is_all: bool) -> Delimiter {
+    let fits = |delimiter: &Delimiter| {
+        let score = Score::of(*delimiter, sample, is_all, "");
+        score.is_even && score.columns > 1
+    };
+    let mut candidates = [Delimiter::TAB].into_iter().chain(CANDIDATES);
+    candidates.find(fits).unwrap_or(Delimiter::COMMA)
+}
+
 /// How well a delimiter fits, the weightiest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 struct Score {
@@ -42,7 +57,7 @@ struct Score {
 }
 
 impl Score {
-    fn of(delimiter: Delimiter, sample: &[u8], is_all: bool, text_column: Option<&str>) -> Self {
+    fn of(delimiter: Delimiter, sample: &[u8], is_all: bool, text_column: &str) -> Self {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter.0)
             .has_headers(false)
@@ -58,8 +73,7 @@ impl Score {
             return Score::default();
         };
         Score {
-            has_text: text_column
-                .is_some_and(|text| header.iter().any(|name| name == text.as_bytes())),
+            has_text: header.iter().any(|name| name == text_column.as_bytes()),
             is_even: !rows.is_empty() && rows.iter().all(|row| row.len() == header.len()),
             columns: header.len(),
         }
@@ -96,6 +110,18 @@ mod tests {
         for (name, sample, expected) in cases {
             let found = delimiter_of(sample.as_bytes(), true, Some("text"));
             assert_eq!(char::from(found.0), expected, "{name}: {sample}");
+        }
+        let headless = [
+            ("A|B|C,\"text, one\"\nA|D|E,text\n", ','),
+            ("A|B,text\nA,text\n", ','),
+            ("1\ta,b\tx\n2\tc,d\ty\n", '\t'),
+            ("A|B;text, one\nA;text\n", ';'),
+            ("A|text, one\nB|text\n", '|'),
+            ("a text, or not\nanother\n", ','),
+        ];
+        for (sample, expected) in headless {
+            let found = delimiter_of(sample.as_bytes(), true, None);
+            assert_eq!(char::from(found.0), expected, "{sample}");
         }
         assert_eq!(delimiter_of(b"body;a\nx;1\ny", false, Some("body")).0, b';');
         assert_eq!(

@@ -168,6 +168,17 @@ pub enum TableError {
     #[error("{source_name}:{line}: a quote is opened in this record and never closed")]
     OpenQuote { source_name: String, line: u64 },
 
+    /// A cell of several lines that goes on after its closing quote.
+    #[error(
+        "{source_name}:{line}: a quote opens a cell here and one in line {closing_line} closes it, \
+         but the cell goes on"
+    )]
+    StrayQuote {
+        source_name: String,
+        line: u64,
+        closing_line: u64,
+    },
+
     /// A line that has to be a JSON object and is not.
     #[error("{source_name}:{line}: not a JSON object: {problem}")]
     NotAnObject {
@@ -196,6 +207,10 @@ pub enum TableError {
         line: u64,
         text: String,
         columns: Vec<String>,
+        /// Whether it is the column of second texts.
+        is_pair: bool,
+        /// Whether the columns are those of a header.
+        has_cells: bool,
     },
 
     /// A text that is a number, a list, an object.
@@ -394,6 +409,17 @@ pub enum TableError {
     #[error("{}: {problem}", path.display())]
     LabelNames { path: PathBuf, problem: String },
 
+    /// Names of labels that cannot be.
+    #[error("labels called {}: {problem}", list(names))]
+    BadNames {
+        names: Box<[String]>,
+        problem: String,
+    },
+
+    /// Nothing that is to stand between names.
+    #[error("the delimiter of labels is empty")]
+    NoDelimiter,
+
     /// A weight that is no number from 0 up.
     #[error(
         "{source_name}:{line}: the weight in `{}` is `{}`; expected a number from 0 up",
@@ -533,6 +559,9 @@ impl TableError {
             Self::OpenQuote { .. } => {
                 Some("a quote inside a quoted cell is written twice".into())
             }
+            Self::StrayQuote { .. } => Some(
+                "a text with a quote in it stands in quotes as a whole, and each of its own is written twice, such as `\"\"\"no\"\" is no\"`".into(),
+            ),
             Self::NotAnObject { may_be_text: true, .. } => Some(
                 "on standard input a line starting with `{` is a JSON object; `--input-format lines` reads every line as a text".into(),
             ),
@@ -550,7 +579,9 @@ impl TableError {
     fn hint_on_columns(&self) -> Option<String> {
         match self {
             Self::NamedTwice { .. } => Some("rename one of the two".into()),
-            Self::NoText { text, columns, .. } => Some(no_text_hint(text, columns)),
+            Self::NoText { text, columns, is_pair, has_cells, .. } => {
+                Some(no_text_hint(text, columns, *is_pair, *has_cells))
+            }
             Self::NoSuchColumn { missing, columns, .. } => missing
                 .iter()
                 .find_map(|name| nearest(name, columns))
@@ -629,6 +660,10 @@ impl TableError {
             Self::WordTwice { .. } => Some("a word has one meaning".into()),
             Self::LabelNames { .. } => Some(
                 "a file of names has one a line, or `id,name`, or in JSON a list".into(),
+            ),
+            Self::BadNames { .. } => Some("each label has a name of its own".into()),
+            Self::NoDelimiter => Some(
+                "`--label-delimiter ';'` says what stands between names; without it the cells show it".into(),
             ),
             _ => None,
         }
@@ -713,8 +748,9 @@ fn unopened_hint(path: &Path, error: &io::Error) -> Option<String> {
     Some(format!("did you mean `{}`?", near.display()))
 }
 
-fn no_text_hint(text: &str, columns: &[String]) -> String {
+fn no_text_hint(text: &str, columns: &[String], is_pair: bool, has_cells: bool) -> String {
     if let [only] = columns
+        && has_cells
         && let Some(separator) = [';', '\t', '|'].into_iter().find(|c| only.contains(*c))
     {
         let separator = if separator == '\t' {
@@ -725,11 +761,15 @@ fn no_text_hint(text: &str, columns: &[String]) -> String {
         return format!("the header looks separated by something else: `--delimiter {separator}`");
     }
     let column = nearest(text, columns).unwrap_or_else(|| "COLUMN".into());
+    let (texts, option) = match is_pair {
+        true => ("second texts", "--text-pair"),
+        false => ("texts", "--text"),
+    };
     let mut hint = format!(
-        "name the column that holds the texts: `--text {}`",
+        "name the column that holds the {texts}: `{option} {}`",
         argument(&column, "COLUMN")
     );
-    if let Some(place) = sentence(columns) {
+    if let Some(place) = sentence(columns).filter(|_| has_cells && !is_pair) {
         hint += &format!("; or is the first row one like the others? `--no-header --text {place}`");
     }
     hint

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::cells::Words;
+pub use names::LabelNames;
 
 pub(crate) mod delimited;
 pub(crate) mod exports;
@@ -128,7 +129,7 @@ pub struct LabelOptions {
     /// What stands between names in one cell; a blank stands for any white space.
     pub delimiter: Option<String>,
     /// The names of the labels: that of id 0 first. With lists of names, the names there are.
-    pub names: Option<Vec<String>>,
+    pub names: Option<LabelNames>,
     /// Words for yes, no and unknown besides those of every table.
     pub words: Words,
     /// Takes numbers between 0 and 1 for what a label is trained toward.

@@ -330,6 +330,8 @@ impl TextRows {
             line,
             text: text.to_owned(),
             columns,
+            is_pair: self.pair_column.as_deref() == Some(text),
+            has_cells: self.records.has_cells(),
         }
     }
 
@@ -656,7 +658,11 @@ mod tests {
             ..ReadOptions::default()
         };
         let plain = ReadOptions::default();
-        let cases: [(&str, &[u8], &ReadOptions, &str, &str); 12] = [
+        let pair = ReadOptions {
+            pair: Some("answer".into()),
+            ..ReadOptions::default()
+        };
+        let cases: [(&str, &[u8], &ReadOptions, &str, &str); 16] = [
             ("e.csv", b"", &plain, "e.csv is empty", ""),
             ("e.csv", b"\xEF\xBB\xBF", &plain, "e.csv is empty", ""),
             ("e.jsonl", b"\n \n", &plain, "e.jsonl is empty", ""),
@@ -700,6 +706,34 @@ mod tests {
                 b"{\"text\":\"x\"}\n{\"a\":1}\n",
                 &plain,
                 "t.jsonl:2: no column `text`; there are `a`",
+                "name the column that holds the texts: `--text COLUMN`",
+            ),
+            (
+                "c.csv",
+                b"text,the answers\nx,y\n",
+                &pair,
+                "c.csv:1: no column `answer`; there are `text`, `the answers`",
+                "name the column that holds the second texts: `--text-pair COLUMN`",
+            ),
+            (
+                "c.jsonl",
+                b"{\"text\":\"x\",\"answers\":\"y\"}\n",
+                &pair,
+                "c.jsonl:1: no column `answer`; there are `text`, `answers`",
+                "name the column that holds the second texts: `--text-pair answers`",
+            ),
+            (
+                "k.jsonl",
+                b"{\"a;b\":\"x\"}\n",
+                &plain,
+                "k.jsonl:1: no column `text`; there are `a;b`",
+                "name the column that holds the texts: `--text COLUMN`",
+            ),
+            (
+                "q.json",
+                b"[{\"is this a question or not?\":\"x\"}]",
+                &plain,
+                "q.json:1: no column `text`; there are `is this a question or not?`",
                 "name the column that holds the texts: `--text COLUMN`",
             ),
             (

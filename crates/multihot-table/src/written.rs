@@ -35,9 +35,10 @@ pub fn read_written(
         unsure: vec![0; labels.len()],
         ..Written::default()
     };
-    let places = match format {
-        format if format.has_objects() => None,
-        _ => match next_record(&mut bytes)? {
+    let has_objects = format.has_objects();
+    let places = match has_objects {
+        true => None,
+        false => match next_record(&mut bytes, has_objects)? {
             None => return Ok(written),
             Some(header) => {
                 written.bytes += header.len() as u64;
@@ -45,7 +46,7 @@ pub fn read_written(
             }
         },
     };
-    while let Some(record) = next_record(&mut bytes)? {
+    while let Some(record) = next_record(&mut bytes, has_objects)? {
         let answers = match &places {
             Some(places) => places.answers(&record)?,
             None => serde_json::from_slice(&record).map_err(|_| not_ours(&record))?,
@@ -60,15 +61,14 @@ pub fn read_written(
 }
 
 /// The next record with its line end; none where the bytes end before it does.
-fn next_record(bytes: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+fn next_record(bytes: &mut impl BufRead, is_object: bool) -> io::Result<Option<Vec<u8>>> {
     let (mut record, mut quotes) = (Vec::new(), 0);
     loop {
         let start = record.len();
         let read = bytes.read_until(b'\n', &mut record)?;
         // In what the writer writes, a line end stands in a cell where a quote is open.
         quotes += record[start..].iter().filter(|byte| **byte == b'"').count();
-        let is_json = record.starts_with(b"{");
-        match record.ends_with(b"\n") && (is_json || quotes % 2 == 0) {
+        match record.ends_with(b"\n") && (is_object || quotes % 2 == 0) {
             true => return Ok(Some(record)),
             false if read == 0 => return Ok(None),
             false => {}
@@ -168,7 +168,7 @@ mod tests {
     fn output(format: Format, unsure: bool) -> Vec<u8> {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("t.csv");
-        let table = "labels,text,note\nx,\"one,\n\"\"two\"\"\",{\n,plain,\"\n\"\ny,\",\",\n";
+        let table = "labels,text,note\n{x,\"one,\n\"\"two\"\"\",{\n,plain,\"\n\"\ny,\",\",\n";
         std::fs::write(&path, table).unwrap();
         let rows = crate::open(&Source::File(path), &ReadOptions::default()).unwrap();
         let wanted = PredictionColumns {

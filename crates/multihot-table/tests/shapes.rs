@@ -2,7 +2,8 @@
 
 use multihot_table::Cell::{self, No, Unknown, Yes};
 use multihot_table::{
-    Format, LabelFormat, LabelOptions, ReadOptions, Source, Table, TableError, Words, read,
+    Format, LabelFormat, LabelNames, LabelOptions, ReadOptions, Source, Table, TableError, Words,
+    read,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -233,7 +234,7 @@ fn with(label_options: LabelOptions) -> ReadOptions {
 
 fn with_names(labels: &[String]) -> ReadOptions {
     with(LabelOptions {
-        names: Some(labels.to_vec()),
+        names: Some(labels.to_vec().into()),
         ..LabelOptions::default()
     })
 }
@@ -256,7 +257,7 @@ fn with_delimiter(delimiter: &str) -> ReadOptions {
 
 fn with_commas_and_names(labels: &[String]) -> ReadOptions {
     with(LabelOptions {
-        names: Some(labels.to_vec()),
+        names: Some(labels.to_vec().into()),
         ..with_delimiter(",").label_options
     })
 }
@@ -590,6 +591,14 @@ fn rows_of(table: &Table) -> Vec<Row> {
         .collect()
 }
 
+fn letter(cell: &Cell) -> char {
+    match cell {
+        Yes => 'y',
+        No => 'n',
+        Unknown => '?',
+    }
+}
+
 fn strings(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
@@ -857,6 +866,14 @@ fn what_is_detected_is_shown() {
         ),
         (
             "t.csv",
+            "text,choices\nx,sports\ny,\"{\"\"choices\"\": [\"\"sports\"\", \"\"a, b\"\"]}\"\nz,\"a, b\"\n",
+            "t.csv: 3 rows, text in `text`, ids are row numbers, labels in `choices` (lists of \
+             names)\n  a, b    yes 2  no 1  unknown 0\n  sports  yes 2  no 1  unknown 0\n\
+             note: 2 cells of `choices` without a list, such as `sports`: each is taken for one \
+             label",
+        ),
+        (
+            "t.csv",
             "text,a,tags,score\nx,1,['p'],0.25\ny,0,[],0.5\n",
             "t.csv: 2 rows, text in `text`, ids are row numbers\n  a  yes 1  no 1  unknown 0\n\
              carried along: `tags`, `score`\n\
@@ -873,6 +890,132 @@ fn what_is_detected_is_shown() {
         never.notes,
         ["the delimiter `|` does not occur in `tags`, so each cell is one label"]
     );
+}
+
+#[test]
+fn lists_are_lists_whatever_the_first_cell_says() {
+    let letters = |table: &Table| {
+        let rows = table.rows.iter();
+        let rows = rows.map(|row| row.cells.iter().map(letter).collect::<String>());
+        rows.collect::<Vec<_>>().join(" ")
+    };
+    let cases = [
+        (
+            "t.csv",
+            "text,tags\nw,NA\nx,\"[\"\"a\"\", \"\"b\"\"]\"\ny,\"[\"\"a\"\"]\"\nz,nan\n",
+            LabelFormat::Names,
+            "a b",
+            "?? yy yn ??",
+        ),
+        (
+            "t.csv",
+            "text,tags\nx,nan\ny,\"['a','b']\"\n",
+            LabelFormat::Names,
+            "a b",
+            "?? yy",
+        ),
+        (
+            "t.csv",
+            "text,tags\nx,nan\ny,\"[0, 3]\"\n",
+            LabelFormat::Ids,
+            "0 3",
+            "?? yy",
+        ),
+        (
+            "t.jsonl",
+            "{\"text\":\"x\",\"labels\":\"y\"}\n{\"text\":\"x\",\"labels\":[\"x\",\"y\"]}\n",
+            LabelFormat::Names,
+            "x y",
+            "ny yy",
+        ),
+        (
+            "t.jsonl",
+            "{\"text\":\"x\",\"labels\":3}\n{\"text\":\"x\",\"labels\":[0,3]}\n",
+            LabelFormat::Ids,
+            "0 3",
+            "ny yy",
+        ),
+        (
+            "t.csv",
+            "text,tags\nx,(other)\ny,a;b\n",
+            LabelFormat::Delimited,
+            "(other) a b",
+            "ynn nyy",
+        ),
+    ];
+    for (file, csv, format, labels, cells) in cases {
+        let column = if csv.contains("tags") {
+            "tags"
+        } else {
+            "labels"
+        };
+        let mut ways = vec![ReadOptions::default(), labels_in(&[column])];
+        ways.push(as_format(format));
+        for options in ways {
+            let table = read_as(file, csv, &options).unwrap_or_else(|e| panic!("{csv}: {e}"));
+            assert_eq!(table.reading.format, format, "{csv}");
+            assert_eq!(table.labels.join(" "), labels, "{csv}");
+            assert_eq!(letters(&table), cells, "{csv}");
+        }
+    }
+    // A table of single choices, beside one with several.
+    let first = "text,tags\nx,\"['a', 'b']\"\n";
+    let table = read_as("t.csv", first, &ReadOptions::default()).unwrap();
+    let like = with(LabelOptions {
+        remembered: Some(table.reading),
+        expected: Some(table.labels),
+        ..LabelOptions::default()
+    });
+    let other = read_as("t.csv", "text,tags\nx,b\ny,nan\n", &like).unwrap();
+    assert_eq!(letters(&other), "ny ??");
+    let split = read_as("t.csv", "text,tags\nx,a;b\n", &like).unwrap_err();
+    assert!(
+        split
+            .to_string()
+            .contains("cannot be read as lists of names"),
+        "{split}"
+    );
+}
+
+#[test]
+fn a_header_of_label_names_is_a_name_where_cells_need_it() {
+    let named = |label_names: &LabelNames| {
+        with(LabelOptions {
+            names: Some(label_names.clone()),
+            ..LabelOptions::default()
+        })
+    };
+    let names = LabelNames {
+        names: strings(&["address", "phone"]),
+        header: Some("name".into()),
+    };
+    let (all, two) = (strings(&["name", "address", "phone"]), names.names.clone());
+    let cases = [
+        ("text,labels\nx,\"[0, 2]\"\n", &all),
+        ("text,labels\nx,\"[0, 1]\"\ny,[1]\n", &two),
+        ("text,labels\nx,\"[0, 1, 1]\"\n", &all),
+        ("text,labels\nx,\"[1, 1]\"\n", &two),
+        ("text,labels\nx,\"['name', 'phone']\"\n", &all),
+        ("text,labels\nx,['phone']\n", &two),
+        ("text,labels\nx,0;2\n", &all),
+        ("text,labels\nx,phone;name\n", &all),
+        ("text,labels\nx,phone;address\n", &two),
+    ];
+    for (csv, labels) in cases {
+        let table = read_as("t.csv", csv, &named(&names)).unwrap_or_else(|e| panic!("{csv}: {e}"));
+        assert_eq!(&table.labels, labels, "{csv}");
+        let note = "`name` is taken for the header of the label names, not for one of them; lines \
+                    of `id,name` would leave no doubt";
+        let is_said = table.notes.iter().any(|said| said == note);
+        assert_eq!(is_said, labels.len() == 2, "{csv}: {:?}", table.notes);
+    }
+    // What one table has settled holds for the next.
+    let first = read_as("t.csv", "text,labels\nx,\"[0, 2]\"\n", &named(&names)).unwrap();
+    let mut like = named(&names);
+    like.label_options.remembered = Some(first.reading);
+    like.label_options.expected = Some(first.labels);
+    let next = read_as("t.csv", "text,labels\nx,[1]\n", &like).unwrap();
+    assert_eq!(next.rows[0].cells, [No, Yes, No]);
 }
 
 fn labels_in(names: &[&str]) -> ReadOptions {
@@ -1002,11 +1145,6 @@ fn where_labels_stand_may_be_said() {
             "yn ny",
         ),
     ];
-    let letter = |cell: &Cell| match cell {
-        Yes => 'y',
-        No => 'n',
-        Unknown => '?',
-    };
     for (name, csv, options, labels, cells) in cases {
         let table = read_as("t.csv", csv, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(table.labels.join(" "), labels, "{name}");
@@ -1156,6 +1294,38 @@ fn what_cannot_be_read_is_said_with_a_way_out() {
             expecting(&["sports", "news"]),
             "t.csv: no column `sports`, `news`; there are `text`, `sport`",
             "did you mean `sport`?",
+        ),
+        (
+            "a name that is given twice",
+            "t.csv",
+            "text,labels\nx,\"[0, 2]\"\n",
+            with_names(&strings(&["a", "a", "b"])),
+            "labels called `a`, `a`, `b`: the name `a` stands twice",
+            "each label has a name of its own",
+        ),
+        (
+            "a blank name",
+            "t.csv",
+            "text,labels\nx,\"[0, 1]\"\n",
+            with_names(&strings(&["a", " "])),
+            "labels called `a`, ` `: a name is blank",
+            "each label has a name of its own",
+        ),
+        (
+            "a label that is expected twice",
+            "t.csv",
+            "text,labels\nx,a;b\n",
+            expecting(&["a", "a"]),
+            "labels called `a`, `a`: the name `a` stands twice",
+            "each label has a name of its own",
+        ),
+        (
+            "nothing between names",
+            "t.csv",
+            "text,labels\nx,a;b\n",
+            with_delimiter(""),
+            "the delimiter of labels is empty",
+            "`--label-delimiter ';'` says what stands between names",
         ),
         (
             "a word with two meanings",

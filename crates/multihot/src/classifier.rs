@@ -270,7 +270,7 @@ impl Classifier {
     /// When a row says what an exclusive group rules out.
     pub fn settled_cells(&self, table: &Table) -> Result<(Vec<Cell>, Vec<String>), Error> {
         let mut cells = table.cells();
-        let place = |row: usize| Place::Line(table.rows[row].line);
+        let place = |row: usize| Place::from(&table.rows[row]);
         let settled = self.questions.settle(&mut cells, &table.source, place)?;
         Ok((cells, settled.notes(&table.source)))
     }

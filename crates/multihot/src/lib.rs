@@ -74,10 +74,10 @@ pub use metrics::{Bootstrap, Evaluation};
 pub use multihot_checkpoint::{Family, Pooling, UnknownFamily};
 pub use multihot_kernels::{Cpu, Isa, IsaError};
 pub use multihot_table::{
-    Cell, DecidingWindow, Delimiter, Encoding, Format, LabelFormat, LabelOptions, LabelReading,
-    Notes, ReadOptions, RowCounts, ScoredRows, Source, Table, TableError, TextRow, TextRows,
-    TextWindows, Words, Written, comma_separated, in_shell, name_of, names_in, nearest, open, read,
-    read_label_names, read_scored, read_written,
+    Cell, DecidingWindow, Delimiter, Encoding, Format, LabelFormat, LabelNames, LabelOptions,
+    LabelReading, Notes, ReadOptions, RowCounts, ScoredRows, Source, Table, TableError, TextRow,
+    TextRows, TextWindows, Words, Written, comma_separated, in_shell, name_of, names_in, nearest,
+    open, read, read_label_names, read_scored, read_written,
 };
 pub use multihot_tokenizer::{Text, Truncation};
 pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};

@@ -21,12 +21,13 @@ use std::sync::Arc;
 
 use multihot_checkpoint::{Family, ModelFolder};
 use multihot_kernels::Cpu;
-use multihot_table::{LabelReading, ReadOptions, Scan, Source, TextRow, scan};
+use multihot_table::{LabelOptions, LabelReading, ReadOptions, Scan, Source, TextRow, open, scan};
 use multihot_tokenizer::Text;
 use serde::Serialize;
 
 use crate::classifier::tokenizer;
 use crate::error::Error;
+use crate::train::TrainOptions;
 
 use answers::Counted;
 pub use answers::LabelSurvey;
@@ -50,7 +51,7 @@ pub struct SurveyJob<'a> {
     pub source: &'a Source,
     /// Other tables, which are to have no text of this one: those to choose and test with.
     pub against: &'a [Source],
-    /// Where text, id and labels stand, in all of them.
+    /// Where text, id and labels stand, in all of them; of the others only the texts have to.
     pub read: &'a ReadOptions,
     /// An encoder, to see how long its rows get, and how long a training takes.
     pub encoder: Option<Encoder<'a>>,
@@ -68,6 +69,19 @@ pub struct Encoder<'a> {
     pub max_length: Option<usize>,
     /// What it runs on.
     pub cpu: Arc<Cpu>,
+}
+
+impl Encoder<'_> {
+    /// Its folder, and the longest row to look at, as a training would have it.
+    fn open(&self) -> Result<(ModelFolder, usize), Error> {
+        let folder = ModelFolder::open(self.folder, self.family)?;
+        let options = TrainOptions {
+            max_length: self.max_length,
+            ..TrainOptions::default()
+        };
+        let reading = options.reading(folder.config().usable_length())?;
+        Ok((folder, reading.max_length))
+    }
 }
 
 /// What a table holds.
@@ -97,8 +111,10 @@ pub struct Survey {
     pub repeats: Repeats,
     /// Languages, the most frequent first, from a sample.
     pub languages: Vec<LanguageShare>,
-    /// Groups of labels of which exactly one is true in every row.
+    /// Groups of labels of which exactly one is true in every row where all are known.
     pub exclusive: Vec<Vec<String>>,
+    /// Groups of labels of which one is true in most rows, and never two are.
+    pub at_most_one: Vec<Vec<String>>,
     /// Pairs of labels of which the first is only true where the second is.
     pub implied: Vec<[String; 2]>,
     /// Lengths of a sample in tokens, where there is an encoder.
@@ -133,13 +149,21 @@ pub struct AgainstSurvey {
 ///
 /// When a table or the encoder's folder cannot be read.
 pub fn survey(job: &SurveyJob<'_>, observer: &mut dyn FnMut(&str)) -> Result<Survey, Error> {
-    let (table, texts) = look(job.source, job)?;
+    // What cannot end well ends before the table is gone through.
+    let opened = job.encoder.as_ref().map(Encoder::open).transpose()?;
+    let (table, texts) = look(job.source, job.read, job.seed)?;
     if table.rows >= MANY_ROWS {
         observer("comparing the texts with one another");
     }
     let counted = Counted::of(&table.cells, table.labels.len());
     let relations = counted.relations(&table.cells);
     let named = |label: &usize| table.labels[*label].clone();
+    let groups_named = |groups: &[Vec<usize>]| {
+        let groups = groups.iter();
+        groups
+            .map(|group| group.iter().map(named).collect())
+            .collect()
+    };
     let mut survey = Survey {
         kind: "table",
         rows: table.rows,
@@ -147,11 +171,8 @@ pub fn survey(job: &SurveyJob<'_>, observer: &mut dyn FnMut(&str)) -> Result<Sur
         marks: texts.marks,
         repeats: texts.prints.repeats(&table.labels, &table.cells),
         languages: languages::languages(&texts.sample.texts()),
-        exclusive: relations
-            .exclusive
-            .iter()
-            .map(|group| group.iter().map(named).collect())
-            .collect(),
+        exclusive: groups_named(&relations.exclusive),
+        at_most_one: groups_named(&relations.at_most_one),
         implied: relations
             .implied
             .iter()
@@ -169,19 +190,68 @@ pub fn survey(job: &SurveyJob<'_>, observer: &mut dyn FnMut(&str)) -> Result<Sur
         id_column: table.id_column,
         carried: table.carried,
     };
-    if let Some(encoder) = &job.encoder {
+    if let (Some(encoder), Some((folder, limit))) = (&job.encoder, &opened) {
         observer("measuring the encoder on a sample");
-        survey.try_out(encoder, &texts.sample.texts())?;
+        survey.try_out(&encoder.cpu, folder, *limit, &texts.sample.texts())?;
     }
     for other in job.against {
         if table.rows >= MANY_ROWS {
             observer(&format!("comparing with {other}"));
         }
-        let other = look(other, job)?;
+        let other = other.clone().held()?;
+        let read = options_for(&other, job.read, &survey.label_reading)?;
+        let other = look(&other, &read, job.seed)?;
         survey.against.push(against(&table.labels, &texts, other));
     }
     survey.findings = findings::findings(&survey);
     Ok(survey)
+}
+
+/// How to read the table `other`: as the one looked at, without the columns that it lacks.
+fn options_for(
+    other: &Source,
+    read: &ReadOptions,
+    reading: &LabelReading,
+) -> Result<ReadOptions, Error> {
+    let texts_alone = ReadOptions {
+        id: None,
+        labels: None,
+        ignore: Vec::new(),
+        group: None,
+        weight: None,
+        ..read.clone()
+    };
+    let rows = open(other, &texts_alone)?;
+    // A column within a column is there where its rows have it.
+    let is_there = |name: &String| {
+        let head = name.split('.').next();
+        let mut columns = rows.columns().iter();
+        columns.any(|column| column == name || Some(column.as_str()) == head)
+    };
+    let one = |name: &Option<String>| name.clone().filter(is_there);
+    let some = |names: &[String]| {
+        names
+            .iter()
+            .filter(|name| is_there(name))
+            .cloned()
+            .collect()
+    };
+    let labels: Option<Vec<String>> = read.labels.as_deref().map(some);
+    let has_labels = labels.as_ref().is_some_and(|labels| !labels.is_empty());
+    let format = read.label_options.format.filter(|_| has_labels);
+    Ok(ReadOptions {
+        id: one(&read.id),
+        group: one(&read.group),
+        weight: one(&read.weight),
+        ignore: some(&read.ignore),
+        label_options: LabelOptions {
+            format,
+            remembered: Some(reading.clone()),
+            ..read.label_options.clone()
+        },
+        labels,
+        ..texts_alone
+    })
 }
 
 /// What the table `other` has in common with the one that `texts` are of.
@@ -211,15 +281,16 @@ impl Survey {
     }
 
     /// Encodes `texts`, and learns from some of them for a moment.
-    fn try_out(&mut self, encoder: &Encoder<'_>, texts: &[&str]) -> Result<(), Error> {
-        let folder = ModelFolder::open(encoder.folder, encoder.family)?;
-        let usable = folder.config().usable_length();
-        let limit = encoder
-            .max_length
-            .map_or(usable, |length| length.min(usable));
-        let (lengths, rows) = lengths::lengths(&encoder.cpu, &tokenizer(&folder)?, texts, limit)?;
-        if !self.labels.is_empty() {
-            let time = time::training_time(&folder, &encoder.cpu, &rows, limit, self.rows)?;
+    fn try_out(
+        &mut self,
+        cpu: &Arc<Cpu>,
+        folder: &ModelFolder,
+        limit: usize,
+        texts: &[&str],
+    ) -> Result<(), Error> {
+        let (lengths, rows) = lengths::lengths(cpu, &tokenizer(folder)?, texts, limit)?;
+        if !self.labels.is_empty() && !texts.is_empty() {
+            let time = time::training_time(folder, cpu, &rows, limit, self.rows)?;
             self.training = Some(time);
         }
         self.lengths = Some(lengths);
@@ -248,13 +319,13 @@ impl Texts {
 }
 
 /// Goes through a table.
-fn look(source: &Source, job: &SurveyJob<'_>) -> Result<(Scan, Texts), Error> {
+fn look(source: &Source, read: &ReadOptions, seed: u64) -> Result<(Scan, Texts), Error> {
     let mut texts = Texts {
         prints: Prints::default(),
-        sample: Sample::new(job.seed),
+        sample: Sample::new(seed),
         marks: Marks::default(),
         signer: Signer::new(),
     };
-    let table = scan(source, job.read, &mut |row| texts.add(&row))?;
+    let table = scan(source, read, &mut |row| texts.add(&row))?;
     Ok((table, texts))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args as ClapArgs;
-use multihot::{LabelFormat, LabelOptions, ReadOptions, TableError, Words};
+use multihot::{LabelFormat, LabelNames, LabelOptions, ReadOptions, TableError, Words};
 use multihot::{comma_separated, names_in, read_label_names};
 
 use super::{ColumnArgs, List, given, names};
@@ -84,10 +84,10 @@ fn joined(lists: &[List]) -> Option<String> {
 }
 
 /// The names of a file, or those between commas.
-fn label_names(text: &str) -> Result<Vec<String>, TableError> {
+fn label_names(text: &str) -> Result<LabelNames, TableError> {
     let path = Path::new(text);
     if path.is_file() || !text.contains(',') {
         return read_label_names(path);
     }
-    Ok(names_in(text))
+    Ok(names_in(text).into())
 }

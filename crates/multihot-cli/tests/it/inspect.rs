@@ -135,6 +135,61 @@ fn texts_of_another_table_are_found() {
 }
 
 #[test]
+fn another_table_needs_no_column_but_the_texts() {
+    let place = Place::new();
+    let rows: String = (0..120)
+        .map(|i| format!("{i},the {i}th review of the town,{},{},1,2\n", i % 2, i % 3))
+        .collect();
+    place.file(
+        "train.csv",
+        format!("n,text,good,stars,checked,times\n{rows}"),
+    );
+    place.file("test.csv", "text,good\nthe 7th review of the town,0\n");
+    place.file("texts.jsonl", "{\"text\":\"the 7th review of the town\"}\n");
+    let columns = ["--id", "n", "--ignore", "checked", "--weight", "times"];
+    for (option, value) in [("--labels", "good"), ("--ignore", "stars")] {
+        for (other, lacks) in [("test.csv", ""), ("texts.jsonl", "no label `good`")] {
+            let table = ["inspect", "train.csv", "--against", other, option, value];
+            let columns = match option {
+                "--labels" => [columns[0], columns[1], "--weight", "times", "--seed", "0"],
+                _ => columns,
+            };
+            let run = place.run(&[table, columns].concat()).ends_with(1);
+            assert!(
+                run.stdout
+                    .contains("1 of 1 rows (100 %) have a text of this table")
+                    && run.stdout.contains(lacks),
+                "{option} {other}: {}{}",
+                run.stdout,
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_length_that_the_encoder_does_not_read_is_refused() {
+    let place = Place::new();
+    let (table, encoder) = (text(&reviews()), text(&tiny_bert()));
+    for length in ["2", "100000"] {
+        let run = [
+            "inspect",
+            &table,
+            "--encoder",
+            &encoder,
+            "--max-length",
+            length,
+        ];
+        let run = place.run(&run).ends_with(2);
+        let error = format!(
+            "error: `--max-length` is {length}; expected 3 to 64, the longest row that this \
+             encoder reads\n"
+        );
+        assert_eq!(run.stderr, error);
+    }
+}
+
+#[test]
 fn an_encoder_is_told_from_a_model() {
     let place = Place::new();
     place.copy(&tiny_bert(), "encoder");

@@ -8,6 +8,8 @@ use crate::cells::{Words, trim};
 /// What may stand between names, the surest sign first. A blank stands for any white space.
 const DELIMITERS: [&str; 5] = ["|", ";", "\n", "\t", ","];
 const WHITE_SPACE: &str = " ";
+/// What doccano writes; a name such as `C#` may have it too.
+const HASH: &str = "#";
 
 /// The delimiter of a column, found by its different cells; `None` where each is one name.
 pub(crate) fn find<'a>(
@@ -19,11 +21,26 @@ pub(crate) fn find<'a>(
     if let Some(delimiter) = DELIMITERS.iter().copied().find(occurs) {
         return Some(delimiter.to_owned());
     }
+    if is_between_names(HASH, cells.clone()) {
+        return Some(HASH.to_owned());
+    }
     // Names may have blanks in them. Between names, the same few words come again and again, and
     // there are more different cells than different words.
     let words: HashSet<&str> = cells.clone().flat_map(str::split_whitespace).collect();
     let cells: HashSet<&str> = cells.collect();
     (words.len() < cells.len()).then(|| WHITE_SPACE.to_owned())
+}
+
+/// Whether most of what `delimiter` would cut apart are cells of their own, too, and none is blank.
+fn is_between_names<'a>(delimiter: &str, cells: impl Iterator<Item = &'a str> + Clone) -> bool {
+    let (several, single): (HashSet<&str>, HashSet<&str>) =
+        cells.partition(|cell| cell.contains(delimiter));
+    let names: HashSet<&str> = several
+        .iter()
+        .flat_map(|cell| cell.split(delimiter).map(trim))
+        .collect();
+    let n_single = names.intersection(&single).count();
+    !names.contains("") && 2 * n_single > names.len()
 }
 
 /// Whether `delimiter` occurs in a cell.
@@ -63,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_found_by_the_cells() {
-        let cases: [(&[&str], Option<&str>); 11] = [
+        let cases: [(&[&str], Option<&str>); 16] = [
             (&["a|b", "c"], Some("|")),
             (&["Sports, leisure|b", "c"], Some("|")),
             (&["a;b", "c"], Some(";")),
@@ -73,6 +90,11 @@ mod tests {
             (&["a b", "a", "b", "b c"], Some(" ")),
             (&["machine learning", "deep learning", "sports"], None),
             (&["a", "b", "a"], None),
+            (&["a", "big dog", "a#big dog"], Some("#")),
+            (&["a", "b", "a#b#c"], Some("#")),
+            (&["a#b", "c", "a#c; d"], Some(";")),
+            (&["C#", "F#", "C"], None),
+            (&["room#1", "room#2", "hall#1"], None),
             (&["a", "", "NA", "b "], None),
             (&[], None),
         ];

@@ -73,6 +73,24 @@ impl Listed {
         Self::of_literal(&Literal::parse(text)?, words)
     }
 
+    /// The same in a column where one name may stand without a list round it, as Label Studio
+    /// writes a single choice.
+    pub(crate) fn parse_or_name(text: &str, words: &Words) -> Result<Self, String> {
+        if let Some(whole) = whole(text, words) {
+            return Ok(whole);
+        }
+        let name = |name: String| Listed::Names(Names::of([name]));
+        match Literal::parse(text) {
+            Ok(Literal::Text(inner)) if text.starts_with(['"', '\'']) => Ok(name(inner)),
+            Ok(Literal::Number(number)) => Ok(Listed::Numbers(vec![Some(number)])),
+            Ok(Literal::Text(_) | Literal::Bool(_)) => Ok(name(text.to_owned())),
+            Ok(literal) => Self::of_literal(&literal, words),
+            // What has a bracket is meant as a list.
+            Err(problem) if text.contains(['[', '{']) || starts_a_list(text) => Err(problem),
+            Err(_) => Ok(name(text.to_owned())),
+        }
+    }
+
     fn of_literal(literal: &Literal, words: &Words) -> Result<Self, String> {
         match literal {
             Literal::Null => Ok(Listed::Unknown),
@@ -145,6 +163,29 @@ impl Listed {
             Listed::Each(entries) => entries.is_empty(),
         }
     }
+}
+
+/// Whether a cell may hold a list or a dictionary.
+pub(crate) fn starts_a_list(text: &str) -> bool {
+    text.starts_with(['[', '{', '('])
+}
+
+/// Whether a cell holds a list or a dictionary, or the beginning of one. Names may stand in
+/// parentheses, and have brackets in them.
+fn is_a_list(text: &str) -> bool {
+    if !starts_a_list(text) {
+        return false;
+    }
+    let has_quote = text[1..].trim_start().starts_with(['"', '\'']);
+    let is_whole = |literal| matches!(literal, Literal::List(_) | Literal::Dict(_));
+    has_quote || (!text.starts_with('(') && Literal::parse(text).is_ok_and(is_whole))
+}
+
+/// Whether the cells of a column are lists, some of them perhaps a name without one round it.
+pub(crate) fn are_lists<'a>(cells: impl Iterator<Item = &'a str> + Clone, words: &Words) -> bool {
+    let mut cells = cells.filter(|cell| whole(cell, words).is_none());
+    let mut all = cells.clone().peekable();
+    all.peek().is_some() && all.all(starts_a_list) || cells.any(is_a_list)
 }
 
 /// What a cell says that is no list but one word for the whole row: unknown, or one of a person's
@@ -236,6 +277,51 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(read(text), Err(expected.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_stand_without_a_list_round_it() {
+        let read = |text| Listed::parse_or_name(text, &Words::default());
+        let cases = [
+            ("sports", Ok(names(&["sports"]))),
+            ("food, drinks", Ok(names(&["food, drinks"]))),
+            ("sports (indoor)", Ok(names(&["sports (indoor)"]))),
+            ("it's", Ok(names(&["it's"]))),
+            ("\"a b\"", Ok(names(&["a b"]))),
+            ("true", Ok(names(&["true"]))),
+            ("3", Ok(Listed::Numbers(vec![Some(3.0)]))),
+            ("nan", Ok(Listed::Unknown)),
+            (r#"["a"]"#, Ok(names(&["a"]))),
+            (r#"{"choices": ["a"]}"#, Ok(names(&["a"]))),
+            ("set()", Ok(names(&[]))),
+            ("['a'", Err("`]` is missing at its end".to_owned())),
+            ("array(['a'", Err("`]` is missing at its end".to_owned())),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_is_of_lists_whatever_its_first_cell_is() {
+        let cases: [(&[&str], bool); 12] = [
+            (&["NA", r#"["a", "b"]"#, "nan"], true),
+            (&["?", "('a', 'b')"], true),
+            (&["sports", r#"{"choices": ["a", "b"]}"#], true),
+            (&["sports", "['a', 'b'"], true),
+            (&["a", "[]"], true),
+            (&["(a)", "(b)"], true),
+            (&["a|b", "(other)"], false),
+            (&["a;b", "[draft] c"], false),
+            (&["[draft] c", "a;b"], false),
+            (&["a, b"], false),
+            (&["NA"], false),
+            (&[], false),
+        ];
+        for (cells, expected) in cases {
+            let found = are_lists(cells.iter().copied(), &Words::default());
+            assert_eq!(found, expected, "{cells:?}");
         }
     }
 

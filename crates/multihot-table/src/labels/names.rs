@@ -14,14 +14,45 @@ const HEADERS: [&str; 8] = [
     "label", "labels", "name", "names", "class", "classes", "category", "tag",
 ];
 
+/// Names of labels, that of id 0 first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelNames {
+    /// The names.
+    pub names: Vec<String>,
+    /// The line above them, where it is called as headers are. It is a name too where a table needs
+    /// it: where an id or a place in a list would have no name without it, or a cell names it.
+    pub header: Option<String>,
+}
+
+impl LabelNames {
+    /// Whether these come to `names`, their header being one of them or not.
+    pub(crate) fn may_be(&self, names: &[String]) -> bool {
+        let header = names.strip_suffix(&*self.names);
+        header.is_some_and(|header| match header {
+            [] => true,
+            [header] => self.header.as_ref() == Some(header),
+            _ => false,
+        })
+    }
+}
+
+impl From<Vec<String>> for LabelNames {
+    fn from(names: Vec<String>) -> Self {
+        Self {
+            names,
+            header: None,
+        }
+    }
+}
+
 /// Reads the names of labels from a file, that of id 0 first: a name a line; `id,name` a line; or,
 /// in a file that ends in `.json`, a list of names or an object from id to name (`id2label`).
 ///
 /// # Errors
 ///
 /// When the file cannot be read or is none of these, when an id from 0 up is missing, and when a
-/// name stands twice.
-pub fn read_label_names(path: &Path) -> Result<Vec<String>, TableError> {
+/// name is blank or stands twice.
+pub fn read_label_names(path: &Path) -> Result<LabelNames, TableError> {
     let text = fs::read_to_string(path).map_err(|error| TableError::Open {
         source_name: path.display().to_string(),
         error,
@@ -30,13 +61,13 @@ pub fn read_label_names(path: &Path) -> Result<Vec<String>, TableError> {
     let is_json = path
         .extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let names = if is_json {
-        of_json(text)
+    let given = if is_json {
+        of_json(text).map(LabelNames::from)
     } else {
         of_lines(text)
     };
-    names
-        .and_then(without_repeats)
+    given
+        .and_then(|given| check(&given.names).map(|()| given))
         .map_err(|problem| TableError::LabelNames {
             path: path.to_owned(),
             problem,
@@ -65,7 +96,7 @@ fn of_json(text: &str) -> Result<Vec<String>, String> {
     .ok_or_else(|| expected.to_owned())
 }
 
-fn of_lines(text: &str) -> Result<Vec<String>, String> {
+fn of_lines(text: &str) -> Result<LabelNames, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -76,14 +107,13 @@ fn of_lines(text: &str) -> Result<Vec<String>, String> {
     // The header of ids is no id.
     let n_headers = usize::from(numbered.first().is_some_and(Option::is_none));
     if numbered.len() > n_headers && numbered[n_headers..].iter().all(Option::is_some) {
-        return in_order(numbered.into_iter().flatten().collect());
+        return in_order(numbered.into_iter().flatten().collect()).map(LabelNames::from);
     }
     let mut names: Vec<String> = text.lines().map(|line| unquoted(trim(line))).collect();
     names.retain(|name| !name.is_empty());
-    if names.len() > 1 && HEADERS.contains(&names[0].to_lowercase().as_str()) {
-        names.remove(0);
-    }
-    Ok(names)
+    let has_header = names.len() > 1 && HEADERS.contains(&names[0].to_lowercase().as_str());
+    let header = has_header.then(|| names.remove(0));
+    Ok(LabelNames { names, header })
 }
 
 /// A record of an id and a name.
@@ -115,8 +145,8 @@ fn in_order(mut numbered: Vec<(usize, String)>) -> Result<Vec<String>, String> {
     }
 }
 
-/// The names, where there are some and each is there once.
-fn without_repeats(names: Vec<String>) -> Result<Vec<String>, String> {
+/// That there are names, that none is blank, and that each is there once.
+pub(crate) fn check(names: &[String]) -> Result<(), String> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -125,7 +155,10 @@ fn without_repeats(names: Vec<String>) -> Result<Vec<String>, String> {
     if names.is_empty() {
         return Err("there is no name in it".into());
     }
-    Ok(names)
+    if names.iter().any(|name| trim(name).is_empty()) {
+        return Err("a name is blank".into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,7 +170,10 @@ mod tests {
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
         read_label_names(&path)
-            .map(|names| names.join("|"))
+            .map(|given| {
+                let header = given.header.map(|header| format!("({header})"));
+                header.unwrap_or_default() + &given.names.join("|")
+            })
             .map_err(|error| {
                 error
                     .to_string()
@@ -167,7 +203,7 @@ mod tests {
                 "with a header",
                 "labels.csv",
                 "Label\ntoxic\nhate\n",
-                "toxic|hate",
+                "(Label)toxic|hate",
             ),
             (
                 "a comma in a name",
@@ -209,6 +245,11 @@ mod tests {
                 "labels.txt",
                 "a\nb\na\n",
                 "labels.txt: the name `a` stands twice",
+            ),
+            (
+                "labels.json",
+                "[\"a\", \" \"]",
+                "labels.json: a name is blank",
             ),
             (
                 "labels.csv",

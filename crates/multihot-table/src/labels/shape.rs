@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::listed::{Listed, Names, whole};
-use super::{LabelFormat, LabelOptions, LabelReading, delimited};
+use super::listed::{Listed, Names, are_lists, whole};
+use super::{LabelFormat, LabelOptions, LabelReading, delimited, names};
 use crate::cells::{Cell, Target};
-use crate::columns::{Column, Columns, Records, starts_a_list};
+use crate::columns::{Column, Columns, Records};
 use crate::contents::{Content, Contents};
 use crate::error::{BadCell, TableError};
 use crate::names::{counted, list, nearest, shown};
@@ -66,6 +66,7 @@ pub(crate) fn find(columns: &Columns<'_>) -> Result<Labels, TableError> {
         columns,
         asked: &columns.options.label_options,
     };
+    finder.check()?;
     let mut labels = match finder.place()? {
         Place::Columns(names) => finder.of_columns(finder.in_expected_order(names)?),
         Place::Records(records) => finder.of_records(records)?,
@@ -143,6 +144,21 @@ impl<'a> Finder<'a> {
         self.asked.remembered.as_ref()
     }
 
+    /// That what was asked for can be.
+    fn check(&self) -> Result<(), TableError> {
+        if self.asked.delimiter.as_deref() == Some("") {
+            return Err(TableError::NoDelimiter);
+        }
+        let given = [self.names(), self.asked.expected.as_deref()];
+        for names in given.into_iter().flatten() {
+            names::check(names).map_err(|problem| TableError::BadNames {
+                names: names.into(),
+                problem,
+            })?;
+        }
+        Ok(())
+    }
+
     fn place(&self) -> Result<Place<'a>, TableError> {
         match (&self.columns.options.labels, self.asked.format) {
             (Some(labels), format) => self.named_place(labels, format),
@@ -192,10 +208,7 @@ impl<'a> Finder<'a> {
         };
         if column.n_bad == 0 {
             LabelFormat::Columns
-        } else if contents
-            .first()
-            .is_some_and(|content| starts_a_list(&content.text))
-        {
+        } else if self.are_lists(contents) {
             self.format_of_lists(contents).unwrap_or(LabelFormat::Names)
         } else if !self.has_words(column) || contents.iter().all(|content| is_ids(&content.text)) {
             LabelFormat::Delimited
@@ -241,11 +254,11 @@ impl<'a> Finder<'a> {
         if let Some((column, _)) = self.remembered_column() {
             return Ok(Place::Column(column, format));
         }
-        let are_lists = format != LabelFormat::Delimited;
+        let wants_lists = format != LabelFormat::Delimited;
         let fits = |column: &&Column| {
-            let first = column.contents.different().first();
-            let is_of_format = |content: &Content| starts_a_list(&content.text) == are_lists;
-            column.is_called_labels() && first.is_some_and(is_of_format)
+            let contents = column.contents.different();
+            let is_of_format = !contents.is_empty() && self.are_lists(contents) == wants_lists;
+            column.is_called_labels() && is_of_format
         };
         let mut candidates = self.columns.candidates().filter(fits);
         match (candidates.next(), candidates.next()) {
@@ -335,7 +348,7 @@ impl<'a> Finder<'a> {
         if !column.is_called_labels() || contents.is_empty() || column.n_bad == 0 {
             return None;
         }
-        let format = if starts_a_list(&contents[0].text) {
+        let format = if self.are_lists(contents) {
             self.format_of_lists(contents)?
         } else {
             let is_few = self.names_of_delimited(contents);
@@ -360,12 +373,20 @@ impl<'a> Finder<'a> {
         !names.is_empty() && (names.len() <= FEW_NAMES || names.len() * ROWS_A_NAME <= n_rows)
     }
 
-    /// The format of lists, where all can be read.
+    fn are_lists(&self, contents: &[Content]) -> bool {
+        let cells = contents.iter().map(|content| &*content.text);
+        are_lists(cells, self.columns.words())
+    }
+
+    /// The format of lists, where there are some and all can be read.
     fn format_of_lists(&self, contents: &[Content]) -> Option<LabelFormat> {
+        if !self.are_lists(contents) {
+            return None;
+        }
         let words = self.columns.words();
         let listed = contents
             .iter()
-            .map(|content| Listed::parse(&content.text, words));
+            .map(|content| Listed::parse_or_name(&content.text, words));
         let listed: Vec<Listed> = listed.collect::<Result<_, _>>().ok()?;
         let listed: Vec<&Listed> = listed
             .iter()
@@ -399,7 +420,9 @@ impl<'a> Finder<'a> {
         };
         // A list of one number is more likely the id of the one label that holds.
         let is_long_enough = match self.names() {
-            Some(names) => length == names.len(),
+            Some(names) => {
+                length == names.len() || (self.header().is_some() && length == names.len() + 1)
+            }
             None => length > 1,
         };
         let is_share =
@@ -447,9 +470,46 @@ impl<'a> Finder<'a> {
         self.asked.soft_targets || self.columns.options.labels.is_some() || remembered
     }
 
-    fn names(&self) -> Option<&'a Vec<String>> {
-        let remembered = || self.remembered()?.names.as_ref();
-        self.asked.names.as_ref().or_else(remembered)
+    fn names(&self) -> Option<&'a [String]> {
+        let remembered = self.remembered();
+        let remembered = remembered.and_then(|reading| reading.names.as_deref());
+        match (&self.asked.names, remembered) {
+            // The other table has settled whether their header is one of them.
+            (Some(given), Some(names)) if given.may_be(names) => Some(names),
+            (Some(given), _) => Some(&given.names),
+            (None, remembered) => remembered,
+        }
+    }
+
+    /// What stands above the names that were given, and may be one of them.
+    fn header(&self) -> Option<&'a str> {
+        let given = self.asked.names.as_ref()?;
+        let is_open = self.names() == Some(&given.names) && self.remembered().is_none();
+        given.header.as_deref().filter(|_| is_open)
+    }
+
+    /// The names that were given, for cells that say `listed`; with what may be their header where
+    /// a cell needs it, else with a note that it is none of them.
+    fn names_for(
+        &self,
+        listed: &[Listed],
+        format: LabelFormat,
+        notes: &mut Vec<String>,
+    ) -> Option<Vec<String>> {
+        let mut names = self.names()?.to_vec();
+        if let Some(header) = self.header() {
+            let needs = |listed: &Listed| listed.needs(header, names.len(), format);
+            if !names.iter().any(|name| name == header) && listed.iter().any(needs) {
+                names.insert(0, header.to_owned());
+            } else {
+                notes.push(format!(
+                    "`{}` is taken for the header of the label names, not for one of them; lines of \
+                     `id,name` would leave no doubt",
+                    shown(header)
+                ));
+            }
+        }
+        Some(names)
     }
 
     fn delimiter(&self, contents: &[Content]) -> Option<String> {
@@ -476,13 +536,17 @@ impl<'a> Finder<'a> {
             column: question.map(str::to_owned),
             ..self.reading(format)
         };
-        reading.names = self.asked.names.clone();
+        let mut notes = Vec::new();
+        if self.asked.names.is_some() {
+            reading.names = self.names_for(&records.listed, format, &mut notes);
+        }
         let said = Said {
             column: question.unwrap_or("labels"),
             contents: &records.contents,
             listed: records.listed.clone(),
         };
         let mut labels = self.settled(said, reading)?;
+        labels.notes.splice(0..0, notes);
         if let Rows::Contents { column, blank, .. } = &mut labels.rows {
             *column = None;
             if format.is_export() {
@@ -509,7 +573,6 @@ impl<'a> Finder<'a> {
         let mut notes = Vec::new();
         let mut reading = LabelReading {
             column: Some(column.name.clone()),
-            names: self.names().cloned(),
             ..self.reading(format)
         };
         if format == LabelFormat::Delimited {
@@ -517,13 +580,22 @@ impl<'a> Finder<'a> {
             notes.extend(self.note_on_delimiter(column, delimiter.as_deref()));
             reading.delimiter = delimiter;
         }
-        let listed: Result<Vec<Listed>, TableError> = contents
-            .iter()
-            .map(|content| {
-                let listed = self.listed(&content.text, &reading);
-                listed.map_err(|problem| self.bad_cell(column, content, format, problem))
-            })
-            .collect();
+        let takes_names = self.takes_names(contents);
+        if takes_names && format != LabelFormat::Delimited {
+            notes.extend(self.note_on_names(column));
+        }
+        let bad = |content, problem| self.bad_cell(column, content, format, problem);
+        let listed = contents.iter().map(|content| {
+            let listed = self.parse(&content.text, &reading, takes_names);
+            listed.map_err(|problem| bad(content, problem))
+        });
+        let listed: Vec<Listed> = listed.collect::<Result<_, _>>()?;
+        reading.names = self.names_for(&listed, format, &mut notes);
+        let listed = listed.into_iter().zip(contents).map(|(listed, content)| {
+            let listed = named(listed, format, reading.names.as_deref());
+            listed.map_err(|problem| bad(content, problem))
+        });
+        let listed: Result<Vec<Listed>, TableError> = listed.collect();
         let said = Said {
             column: &column.name,
             contents: &column.contents,
@@ -557,26 +629,47 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// What a cell says by name.
-    fn listed(&self, text: &str, reading: &LabelReading) -> Result<Listed, String> {
-        let words = self.columns.words();
-        let listed = match reading.format {
-            LabelFormat::Delimited => delimited::read(text, reading.delimiter.as_deref(), words),
-            _ => Listed::parse(text, words)?,
+    /// Whether a cell that is no list is one name: there are lists beside it, or all cells are
+    /// labels that are expected.
+    fn takes_names(&self, contents: &[Content]) -> bool {
+        let is_expected = |content: &Content| {
+            let expected = self.asked.expected.iter().flatten();
+            expected.into_iter().any(|label| **label == *content.text)
+                || whole(&content.text, self.columns.words()).is_some()
         };
-        let names = reading.names.as_deref();
-        match (reading.format, listed) {
-            (_, Listed::Unknown) => Ok(Listed::Unknown),
-            (LabelFormat::Delimited, Listed::Names(found)) => by_ids(found, names),
-            (LabelFormat::Names, Listed::Numbers(numbers)) => ids(&numbers, None),
-            (LabelFormat::Names, Listed::Names(names)) => Ok(Listed::Names(names)),
-            (LabelFormat::Cats, Listed::Each(entries)) => Ok(Listed::Each(entries)),
-            (LabelFormat::Ids, Listed::Numbers(numbers)) => ids(&numbers, names),
-            (LabelFormat::MultiHot, Listed::Numbers(numbers)) => multi_hot(&numbers, names),
-            (LabelFormat::Names | LabelFormat::Ids, listed) if listed.is_bare() => {
-                Ok(Listed::Names(Names::default()))
+        self.are_lists(contents) || contents.iter().all(is_expected)
+    }
+
+    fn note_on_names(&self, column: &Column) -> Option<String> {
+        let words = self.columns.words();
+        let is_name = |content: &&Content| {
+            !content.text.contains(['[', '{', '(']) && whole(&content.text, words).is_none()
+        };
+        let names = column.contents.different().iter().filter(is_name);
+        let n_rows = names.clone().map(|content| content.n_rows).sum();
+        let example = names.into_iter().next()?;
+        Some(format!(
+            "{} of `{}` without a list, such as `{}`: each is taken for one label",
+            counted(n_rows, "cell"),
+            shown(&column.name),
+            shown(&example.text)
+        ))
+    }
+
+    /// What a cell says, with names and numbers as they stand there.
+    fn parse(
+        &self,
+        text: &str,
+        reading: &LabelReading,
+        takes_names: bool,
+    ) -> Result<Listed, String> {
+        let words = self.columns.words();
+        match reading.format {
+            LabelFormat::Delimited => {
+                Ok(delimited::read(text, reading.delimiter.as_deref(), words))
             }
-            (format, _) => Err(format!("expected {}", example(format))),
+            _ if takes_names => Listed::parse_or_name(text, words),
+            _ => Listed::parse(text, words),
         }
     }
 
@@ -616,7 +709,7 @@ impl<'a> Finder<'a> {
             });
         }
         let place: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
-        let answers = |listed: &Listed| answers(listed, &place);
+        let answers = |listed: &Listed| answers(listed, &place, names.len());
         let said_by_blank = whole("", self.columns.words()).unwrap_or(Listed::Unknown);
         Ok(Labels {
             rows: Rows::Contents {
@@ -922,6 +1015,18 @@ impl Listed {
         }
     }
 
+    /// Whether it can only be read with `header` as the first name, above `n_names` others.
+    fn needs(&self, header: &str, n_names: usize, format: LabelFormat) -> bool {
+        match (self, format) {
+            (Listed::Numbers(numbers), LabelFormat::MultiHot) => numbers.len() == n_names + 1,
+            (Listed::Numbers(numbers), _) => numbers.contains(&Some(n_names as f64)),
+            (_, LabelFormat::Delimited) => self
+                .names()
+                .any(|name| name == header || name.parse() == Ok(n_names)),
+            _ => self.names().any(|name| name == header),
+        }
+    }
+
     /// The labels that it names.
     fn names(&self) -> Box<dyn Iterator<Item = &String> + '_> {
         match self {
@@ -933,12 +1038,12 @@ impl Listed {
 }
 
 /// What `listed` says about the labels at their places.
-fn answers(listed: &Listed, place: &HashMap<&str, usize>) -> Answers {
+fn answers(listed: &Listed, place: &HashMap<&str, usize>, n_labels: usize) -> Answers {
     let others = match listed {
         Listed::Names(_) => Cell::No,
         _ => Cell::Unknown,
     };
-    let mut targets = vec![Target::Cell(others); place.len()];
+    let mut targets = vec![Target::Cell(others); n_labels];
     let mut set = |name: &String, target| {
         if let Some(&place) = place.get(name.as_str()) {
             targets[place] = target;
@@ -961,6 +1066,23 @@ fn answers(listed: &Listed, place: &HashMap<&str, usize>) -> Answers {
         Listed::Unknown | Listed::Numbers(_) => {}
     }
     Answers::of(&targets)
+}
+
+/// What a cell of the format says by name, where it says `listed`.
+fn named(listed: Listed, format: LabelFormat, names: Option<&[String]>) -> Result<Listed, String> {
+    match (format, listed) {
+        (_, Listed::Unknown) => Ok(Listed::Unknown),
+        (LabelFormat::Delimited, Listed::Names(found)) => by_ids(found, names),
+        (LabelFormat::Names, Listed::Numbers(numbers)) => ids(&numbers, None),
+        (LabelFormat::Names, Listed::Names(names)) => Ok(Listed::Names(names)),
+        (LabelFormat::Cats, Listed::Each(entries)) => Ok(Listed::Each(entries)),
+        (LabelFormat::Ids, Listed::Numbers(numbers)) => ids(&numbers, names),
+        (LabelFormat::MultiHot, Listed::Numbers(numbers)) => multi_hot(&numbers, names),
+        (LabelFormat::Names | LabelFormat::Ids, listed) if listed.is_bare() => {
+            Ok(Listed::Names(Names::default()))
+        }
+        (format, _) => Err(format!("expected {}", example(format))),
+    }
 }
 
 /// The names that stand for ids.

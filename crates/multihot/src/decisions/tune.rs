@@ -388,7 +388,11 @@ impl LabelTuning {
             ));
         }
         let says_little = if positives < FEWEST {
-            let cells = if positives == 1 { "cell says" } else { "cells say" };
+            let cells = if positives == 1 {
+                "cell says"
+            } else {
+                "cells say"
+            };
             Some(format!("only {positives} held-out {cells} yes"))
         } else if positives == self.known {
             Some("no held-out cell says no".to_owned())

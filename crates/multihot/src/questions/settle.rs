@@ -1,16 +1,17 @@
 //! What follows from relations for the cells of a table.
 
 use std::fmt;
+use std::sync::Arc;
 
-use multihot_table::Cell;
+use multihot_table::{Cell, LabelledRow};
 
 use super::{ExclusiveGroup, Questions};
 
 /// Where a row stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The line that it starts on, from 1.
-    Line(u64),
+    /// The line that it starts on, from 1, of the file, where the table is several.
+    Line(Option<Arc<str>>, u64),
     /// Its number among the rows, from 1.
     Row(usize),
 }
@@ -18,24 +19,41 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Line(line) => write!(f, "{line}"),
+            Place::Line(Some(file), line) => write!(f, "{file}:{line}"),
+            Place::Line(None, line) => write!(f, "{line}"),
             Place::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
+
+impl From<&LabelledRow> for Place {
+    fn from(row: &LabelledRow) -> Self {
+        Place::Line(row.file.clone(), row.line)
+    }
+}
+
+impl Place {
+    /// The place with the table called `source_name`, or the file of that table.
+    fn of(&self, source_name: &str) -> String {
+        match self {
+            Place::Line(Some(_), _) => self.to_string(),
+            _ => format!("{source_name}:{self}"),
         }
     }
 }
 
 /// A row that says what an exclusive group rules out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{source_name}:{place}: {}", what(group, labels, *are_yes))]
+#[error("{}: {}", place.of(source_name), what(group, labels, *are_yes))]
 pub struct UnsettledError {
     /// The table.
     pub source_name: String,
     /// The row.
     pub place: Place,
     /// The group, of which one label holds, or at most one.
-    pub group: String,
+    pub group: Box<str>,
     /// The labels that are yes; or all of the group, where none is and one has to be.
-    pub labels: Vec<String>,
+    pub labels: Box<[String]>,
     /// Whether they are yes.
     pub are_yes: bool,
     /// Further rows that break a group.
@@ -173,8 +191,8 @@ impl Questions {
         UnsettledError {
             source_name: source_name.to_owned(),
             place,
-            group: group.name.clone(),
-            labels: if are_yes { yes } else { that_are(Cell::No) },
+            group: group.name.as_str().into(),
+            labels: if are_yes { yes } else { that_are(Cell::No) }.into(),
             are_yes,
             more: 0,
         }
@@ -252,7 +270,8 @@ mod tests {
 
     fn settled(questions: &Questions, rows: &str) -> Result<(String, Settled), UnsettledError> {
         let mut cells = cells(rows);
-        let settled = questions.settle(&mut cells, "t.csv", |row| Place::Line(row as u64 + 2))?;
+        let settled =
+            questions.settle(&mut cells, "t.csv", |row| Place::Line(None, row as u64 + 2))?;
         let letter = |cell: &Cell| match cell {
             Cell::Yes => 'y',
             Cell::No => 'n',
@@ -313,6 +332,26 @@ mod tests {
         assert!(
             hint.starts_with("1 more row is like that; where none may hold"),
             "{hint}"
+        );
+    }
+
+    #[test]
+    fn of_several_files_the_one_is_named() {
+        let place = |row| Place::Line(Some("f2.csv".into()), row as u64 + 2);
+        let group = questions("a,b", &["g=a,b"], &[]);
+        let broken = group.settle(&mut cells("ynyy"), "f1.csv and 1 more", place);
+        assert_eq!(
+            broken.unwrap_err().to_string(),
+            "f2.csv:3: `a` and `b` are yes; they exclude each other (group `g`)"
+        );
+        let implied = questions("a,b", &[], &["a:b"]);
+        let settled = implied.settle(&mut cells("yyyn"), "f1.csv and 1 more", place);
+        assert_eq!(
+            settled.unwrap().notes("f1.csv and 1 more"),
+            [
+                "f1.csv and 1 more: 1 row contradicts an implication and stays as it is, the \
+                 first at f2.csv:3: `a` would be yes and `b` no"
+            ]
         );
     }
 

@@ -9,6 +9,11 @@ use crate::split::dev_rows;
 /// Rows in which two labels would be true together by chance, from which their never being is no
 /// accident: a chance of e^-5.
 const EXPECTED_TOGETHER: f64 = 5.0;
+/// The same where any two of a group have to pass, and all pairs of labels are tried: a chance of
+/// 5e-5.
+const EXPECTED_OF_ANY_TWO: f64 = 10.0;
+/// Labels up to which each is compared with each: the counts of their pairs take 24 MB.
+pub(super) const MOST_PAIRED: usize = 1_000;
 /// Rows from which on a label may be said to imply another.
 const FEWEST_CAUSES: usize = 10;
 /// Largest chance that all of them are an accident.
@@ -36,13 +41,71 @@ pub struct LabelSurvey {
 pub(super) struct Relations {
     /// Groups of which exactly one is true in every row.
     pub exclusive: Vec<Vec<usize>>,
+    /// Groups of which one is true in most rows, and never two are.
+    pub at_most_one: Vec<Vec<usize>>,
     /// The first is only true where the second is.
     pub implied: Vec<(usize, usize)>,
 }
 
 /// Counts of all cells, and of all pairs of labels in one row.
 pub(super) struct Counted {
+    labels: Vec<Answered>,
+    /// `None` where there are more than [`MOST_PAIRED`] labels.
+    pairs: Option<Pairs>,
+}
+
+/// How often a label is answered.
+#[derive(Clone, Copy, Default)]
+struct Answered {
+    known: usize,
+    yes: usize,
+}
+
+impl Counted {
+    /// Counts row-major `cells` of `n_labels` labels.
+    pub fn of(cells: &[Cell], n_labels: usize) -> Self {
+        let mut labels = vec![Answered::default(); n_labels];
+        for row in cells.chunks(n_labels.max(1)) {
+            for (label, cell) in labels.iter_mut().zip(row) {
+                label.known += usize::from(*cell != Cell::Unknown);
+                label.yes += usize::from(*cell == Cell::Yes);
+            }
+        }
+        Self {
+            labels,
+            pairs: (n_labels <= MOST_PAIRED).then(|| Pairs::of(cells, n_labels)),
+        }
+    }
+
+    /// Each of `labels`, in a table of `rows` rows.
+    pub fn labels(&self, labels: &[String], rows: usize) -> Vec<LabelSurvey> {
+        let share = dev_rows(rows) as f64 / rows.max(1) as f64;
+        let survey = |(&Answered { known, yes }, name): (&Answered, &String)| {
+            let held_out_yes = yes as f64 * share;
+            LabelSurvey {
+                label: name.clone(),
+                yes,
+                no: known - yes,
+                unknown: rows - known,
+                held_out_yes,
+                f1_noise: (yes > 0).then(|| f1_noise(held_out_yes)),
+            }
+        };
+        self.labels.iter().zip(labels).map(survey).collect()
+    }
+
+    /// Labels that seem to belong together in `cells`, the ones that were counted; none where they
+    /// are too many.
+    pub fn relations(&self, cells: &[Cell]) -> Relations {
+        let pairs = self.pairs.as_ref();
+        pairs.map_or_else(Relations::default, |pairs| pairs.relations(cells))
+    }
+}
+
+/// Counts of all pairs of labels in one row.
+struct Pairs {
     n_labels: usize,
+    n_rows: usize,
     /// Rows with both labels known, a square of labels.
     known: Vec<usize>,
     /// Rows with both true.
@@ -51,12 +114,12 @@ pub(super) struct Counted {
     first: Vec<usize>,
 }
 
-impl Counted {
-    /// Counts row-major `cells` of `n_labels` labels.
-    pub fn of(cells: &[Cell], n_labels: usize) -> Self {
+impl Pairs {
+    fn of(cells: &[Cell], n_labels: usize) -> Self {
         let square = || vec![0; n_labels * n_labels];
-        let mut counted = Self {
+        let mut pairs = Self {
             n_labels,
+            n_rows: cells.len() / n_labels.max(1),
             known: square(),
             both: square(),
             first: square(),
@@ -76,18 +139,17 @@ impl Counted {
                 whole += 1;
                 yes.iter().for_each(|&label| whole_yes[label] += 1);
             } else {
-                counted.add(&yes, &known);
+                pairs.add(&yes, &known);
             }
             for &a in &yes {
-                yes.iter()
-                    .for_each(|&b| counted.both[a * n_labels + b] += 1);
+                yes.iter().for_each(|&b| pairs.both[a * n_labels + b] += 1);
             }
         }
-        for (place, known) in counted.known.iter_mut().enumerate() {
+        for (place, known) in pairs.known.iter_mut().enumerate() {
             *known += whole;
-            counted.first[place] += whole_yes[place / n_labels];
+            pairs.first[place] += whole_yes[place / n_labels];
         }
-        counted
+        pairs
     }
 
     /// Counts the pairs of a row, of whose `known` labels `yes` are true.
@@ -105,40 +167,17 @@ impl Counted {
         a * self.n_labels + b
     }
 
-    /// Each of `labels`, in a table of `rows` rows.
-    pub fn labels(&self, labels: &[String], rows: usize) -> Vec<LabelSurvey> {
-        let share = dev_rows(rows) as f64 / rows.max(1) as f64;
-        let survey = |(label, name): (usize, &String)| {
-            let place = self.at(label, label);
-            let (known, yes) = (self.known[place], self.first[place]);
-            let held_out_yes = yes as f64 * share;
-            LabelSurvey {
-                label: name.clone(),
-                yes,
-                no: known - yes,
-                unknown: rows - known,
-                held_out_yes,
-                f1_noise: (yes > 0).then(|| f1_noise(held_out_yes)),
-            }
-        };
-        labels.iter().enumerate().map(survey).collect()
-    }
-
-    /// Labels that seem to belong together in `cells`, the ones that were counted.
-    pub fn relations(&self, cells: &[Cell]) -> Relations {
-        let exclusive = self.exclusive(cells);
-        let in_one_group = |a: usize, b: usize| {
-            exclusive
-                .iter()
-                .any(|group| group.contains(&a) && group.contains(&b))
-        };
+    fn relations(&self, cells: &[Cell]) -> Relations {
+        let exclusive = self.exactly_one(cells);
         let labels = 0..self.n_labels;
         let pairs = labels
             .clone()
             .flat_map(|a| labels.clone().map(move |b| (a, b)));
-        let implied = pairs.filter(|&(a, b)| a != b && self.implies(a, b) && !in_one_group(a, b));
         Relations {
-            implied: implied.collect(),
+            implied: pairs
+                .filter(|&(a, b)| a != b && self.implies(a, b))
+                .collect(),
+            at_most_one: self.at_most_one(cells, &exclusive.concat()),
             exclusive,
         }
     }
@@ -155,62 +194,94 @@ impl Counted {
         share.powf(causes as f64) < ACCIDENT
     }
 
-    /// Whether `a` and `b` are never true together, though chance would have made them.
-    fn exclude_each_other(&self, a: usize, b: usize) -> bool {
-        let place = self.at(a, b);
-        let known = self.known[place].max(1) as f64;
-        let expected = self.first[place] as f64 * self.first[self.at(b, a)] as f64 / known;
-        self.both[place] == 0 && expected >= EXPECTED_TOGETHER
+    /// Groups of labels of which exactly one is true in every row where all are known.
+    fn exactly_one(&self, cells: &[Cell]) -> Vec<Vec<usize>> {
+        // A rare label joins without proof: that all rows have just one is the proof.
+        let mut groups = self.groups(&[], |a, b| self.both[self.at(a, b)] == 0);
+        groups.retain(|group| {
+            let rows = RowsOfGroup::of(group, cells, self.n_labels);
+            let is_no_chance = self.are_apart(group, EXPECTED_TOGETHER);
+            is_no_chance && self.are_most(rows.known) && rows.one == rows.known
+        });
+        groups
     }
 
-    /// Groups of labels of which exactly one is true in every row where all are known.
-    fn exclusive(&self, cells: &[Cell]) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.n_labels).collect();
-        order.sort_by_key(|&label| std::cmp::Reverse(self.first[self.at(label, label)]));
+    /// Groups of labels, none of them in `settled`, of which two are never true, though chance would
+    /// have made any two of them so, and one is true in most rows.
+    fn at_most_one(&self, cells: &[Cell], settled: &[usize]) -> Vec<Vec<usize>> {
+        let mut groups = self.groups(settled, |a, b| self.are_apart(&[a, b], EXPECTED_OF_ANY_TWO));
+        groups.retain(|group| {
+            let rows = RowsOfGroup::of(group, cells, self.n_labels);
+            group.len() > 1 && self.are_most(rows.known) && 2 * rows.one > rows.known
+        });
+        groups
+    }
+
+    /// Puts labels that are true somewhere and known in most rows, the most frequent first, into the
+    /// first group that has only labels which each of them may join.
+    fn groups(
+        &self,
+        left_out: &[usize],
+        may_join: impl Fn(usize, usize) -> bool,
+    ) -> Vec<Vec<usize>> {
+        let yes = |label: usize| self.first[self.at(label, label)];
+        let is_told = |label: &usize| {
+            let known = self.known[self.at(*label, *label)];
+            yes(*label) > 0 && self.are_most(known) && !left_out.contains(label)
+        };
+        let mut order: Vec<usize> = (0..self.n_labels).filter(is_told).collect();
+        order.sort_by_key(|&label| std::cmp::Reverse(yes(label)));
         let mut groups: Vec<Vec<usize>> = Vec::new();
         for label in order {
-            let fits =
-                |group: &&mut Vec<usize>| group.iter().all(|&other| self.may_join(label, other));
+            let fits = |group: &&mut Vec<usize>| group.iter().all(|&other| may_join(label, other));
             match groups.iter_mut().find(fits) {
                 Some(group) => group.push(label),
                 None => groups.push(vec![label]),
             }
         }
         groups.iter_mut().for_each(|group| group.sort_unstable());
-        groups.retain(|group| {
-            group.len() > 1
-                && self.holds_a_pair(group)
-                && one_is_true_in_every_row(group, cells, self.n_labels)
-        });
         groups
     }
 
-    /// Whether the two are never true together; a rare label joins without proof.
-    fn may_join(&self, a: usize, b: usize) -> bool {
-        self.both[self.at(a, b)] == 0
+    /// Whether two of `labels` are never true together, though chance would have made them so in
+    /// `expected` rows.
+    fn are_apart(&self, labels: &[usize], expected: f64) -> bool {
+        let of_two = |a: usize, b: usize| {
+            let place = self.at(a, b);
+            let known = self.known[place].max(1) as f64;
+            let together = self.first[place] as f64 * self.first[self.at(b, a)] as f64 / known;
+            self.both[place] == 0 && together >= expected
+        };
+        let mut pairs = labels
+            .iter()
+            .flat_map(|&a| labels.iter().map(move |&b| (a, b)));
+        pairs.any(|(a, b)| a != b && of_two(a, b))
     }
 
-    fn holds_a_pair(&self, group: &[usize]) -> bool {
-        let pairs = group
-            .iter()
-            .flat_map(|&a| group.iter().map(move |&b| (a, b)));
-        pairs
-            .into_iter()
-            .any(|(a, b)| a != b && self.exclude_each_other(a, b))
+    fn are_most(&self, rows: usize) -> bool {
+        2 * rows > self.n_rows
     }
 }
 
-fn one_is_true_in_every_row(group: &[usize], cells: &[Cell], n_labels: usize) -> bool {
-    let known = |row: &&[Cell]| group.iter().all(|&label| row[label] != Cell::Unknown);
-    let mut rows = cells.chunks(n_labels.max(1)).filter(known).peekable();
-    let is_one = |row: &[Cell]| {
-        group
-            .iter()
-            .filter(|&&label| row[label] == Cell::Yes)
-            .count()
-            == 1
-    };
-    rows.peek().is_some() && rows.all(is_one)
+/// The rows that answer all labels of a group.
+struct RowsOfGroup {
+    known: usize,
+    /// Those in which one is true.
+    one: usize,
+}
+
+impl RowsOfGroup {
+    fn of(group: &[usize], cells: &[Cell], n_labels: usize) -> Self {
+        let mut rows = Self { known: 0, one: 0 };
+        for row in cells.chunks(n_labels) {
+            if group.iter().all(|&label| row[label] != Cell::Unknown) {
+                let yes = group.iter().filter(|&&label| row[label] == Cell::Yes);
+                rows.known += 1;
+                rows.one += usize::from(yes.count() == 1);
+            }
+        }
+        rows
+    }
 }
 
 /// Half the width of a 95 % interval of an F1 of 0.7 that was measured on `positives` yes cells,
@@ -268,7 +339,7 @@ mod tests {
             ("two are true once", &["ynn", "nyn", "nny", "yyn"], &[]),
             (
                 "unknown rows tell nothing",
-                &["yn", "ny", "??", "n?"],
+                &["yn", "ny", "yn", "??", "n?"],
                 &[&[0, 1]],
             ),
             (
@@ -285,6 +356,72 @@ mod tests {
             relations(&["yn", "ny"], 4).exclusive,
             Vec::<Vec<usize>>::new()
         );
+    }
+
+    #[test]
+    fn a_few_rows_that_answer_all_are_no_proof() {
+        let none = Vec::<Vec<usize>>::new();
+        // Only the first row answers all three.
+        let mut rows = vec!["ynn"];
+        rows.extend(["yn?", "ny?"].repeat(40));
+        assert_eq!(relations(&rows, 1).exclusive, [[0, 1]]);
+        let mut rows = ["yn", "ny"].repeat(30);
+        rows.extend(["y?", "?y", "n?"].repeat(30));
+        assert_eq!(relations(&rows, 1).exclusive, none);
+        // A label that is never true is nobody's answer.
+        assert_eq!(relations(&["ynn", "nyn"], 40).exclusive, [[0, 1]]);
+    }
+
+    #[test]
+    fn labels_of_which_two_are_never_true_are_told_where_it_is_clear() {
+        type Case<'a> = (&'a str, &'a [&'a str], usize, &'a [&'a [usize]]);
+        let cases: [Case<'_>; 6] = [
+            (
+                "none is true once",
+                &["ynn", "nyn", "nny", "nnn"],
+                60,
+                &[&[0, 1, 2]],
+            ),
+            (
+                "and one free",
+                &["yny", "nyy", "ynn", "nyn", "nny"],
+                60,
+                &[&[0, 1]],
+            ),
+            ("exactly one is more", &["ynn", "nyn", "nny"], 60, &[]),
+            (
+                "in so few rows it may be chance",
+                &["yn", "ny", "nn"],
+                10,
+                &[],
+            ),
+            (
+                "mostly none is true",
+                &["yn", "ny", "nn", "nn", "nn"],
+                60,
+                &[],
+            ),
+            (
+                "unknown rows tell nothing",
+                &["yn", "ny", "nn", "?n", "??", "?y"],
+                60,
+                &[],
+            ),
+        ];
+        for (name, rows, times, expected) in cases {
+            assert_eq!(relations(rows, times).at_most_one, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn too_many_labels_are_counted_and_not_compared() {
+        let n_labels = MOST_PAIRED + 1;
+        let row = |yes: usize| (0..n_labels).map(move |label| if label == yes { Yes } else { No });
+        let cells: Vec<Cell> = (0..40).flat_map(|i| row(i % 2)).collect();
+        let counted = Counted::of(&cells, n_labels);
+        assert_eq!(counted.relations(&cells), Relations::default());
+        let labels: Vec<String> = (0..n_labels).map(|label| label.to_string()).collect();
+        assert_eq!(counted.labels(&labels, 40)[1].yes, 20);
     }
 
     #[test]

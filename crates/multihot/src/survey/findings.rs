@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::answers::MOST_PAIRED;
 use super::{AgainstSurvey, LabelSurvey, Lengths, Marks, Survey};
 
 /// Yes cells among the held-out rows below which a label's threshold is not its own.
@@ -121,11 +122,37 @@ fn mostly_unknown(survey: &Survey) -> Option<Finding> {
 
 /// Labels that seem to belong together.
 fn together(survey: &Survey) -> Vec<Finding> {
+    let n_labels = survey.labels.len();
+    if n_labels > MOST_PAIRED {
+        let message = format!(
+            "{n_labels} labels are too many to compare each with each: which exclude or imply \
+             one another is not looked at"
+        );
+        return vec![finding(false, message, "")];
+    }
+    let has_unknown = |name: &String| {
+        let label = survey.labels.iter().find(|label| label.label == *name);
+        label.is_some_and(|label| label.unknown > 0)
+    };
     let groups = survey.exclusive.iter().map(|group| {
         let names: Vec<&str> = group.iter().map(String::as_str).collect();
-        let message = format!("in every row exactly one holds of {}", list(&names));
+        let row = match group.iter().any(has_unknown) {
+            true => "in every row where all are known",
+            false => "in every row",
+        };
+        let message = format!("{row} exactly one holds of {}", list(&names));
         let advice = format!(
             "`--exclusive NAME={}` makes them one question with one answer",
+            group.join(",")
+        );
+        finding(false, message, &advice)
+    });
+    let at_most_one = survey.at_most_one.iter().map(|group| {
+        let names: Vec<&str> = group.iter().map(String::as_str).collect();
+        let message = format!("two never hold in one row of {}", list(&names));
+        let advice = format!(
+            "where it must be so, `--exclusive 'NAME?={}'` makes them one question with one answer, \
+             or none",
             group.join(",")
         );
         finding(false, message, &advice)
@@ -141,7 +168,7 @@ fn together(survey: &Survey) -> Vec<Finding> {
             );
             finding(false, message, &advice)
         });
-    groups.chain(implied).collect()
+    groups.chain(at_most_one).chain(implied).collect()
 }
 
 fn texts(survey: &Survey) -> Vec<Finding> {

@@ -72,7 +72,7 @@ fn tokens_per_s(subject: &mut Subject, task: Task, sample: &TokenRows) -> Result
         .iter()
         .cycle()
         .map(|rows| sample.batch(rows.iter().copied()));
-    let mut next = || batches.next().expect("a table has rows");
+    let mut next = || batches.next().expect("a sample has texts");
     // The first batch touches memory that the others find ready.
     subject.run(task, &next())?;
     let (start, mut tokens) = (Instant::now(), 0);

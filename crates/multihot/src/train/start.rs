@@ -158,7 +158,7 @@ impl<'a> Part<'a> {
     ) -> Result<Self, Error> {
         let mut part = Self::whole(table).with_labels(order);
         let before = part.shares.is_some().then(|| part.cells.clone());
-        let place = |row: usize| Place::Line(table.rows[row].line);
+        let place = |row: usize| Place::from(&table.rows[row]);
         let settled = questions.settle(&mut part.cells, &table.source, place)?;
         notes.extend(settled.notes(&table.source));
         if let Some(before) = before {

@@ -1062,6 +1062,9 @@ fn a_name_is_the_same_however_its_accents_are_written() {
     };
     let table = read_as("t.csv", csv, &options).unwrap();
     assert_eq!(table.cells(), [Yes, Yes, No, No, Unknown, Unknown]);
+    let lists = "text,thèmes\nu,e\u{301}conomie;sport\nv,économie \n";
+    let table = read_as("t.csv", lists, &ReadOptions::default()).unwrap();
+    assert_eq!(table.labels, ["sport", "économie"]);
     let json = "{\"texte\":\"u\",\"e\u{301}conomie\":1,\" sport\":0}\n";
     let table = read_as("t.jsonl", json, &options).unwrap();
     assert_eq!(table.cells(), [Yes, No]);

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::literal::Literal;
 use crate::cells::{Target, Words, trim};
+use crate::names::name_of;
 
 /// What one row says about labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +32,7 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn of(yes: impl IntoIterator<Item = String>) -> Self {
         let yes = yes.into_iter();
-        let yes = yes.map(|name| trim(&name).to_owned());
+        let yes = yes.map(|name| name_of(&name));
         Self {
             yes: yes.filter(|name| !name.is_empty()).collect(),
             ..Self::default()
@@ -145,7 +146,7 @@ impl Listed {
                 Literal::List(_) | Literal::Dict(_) => None,
             };
             let target = target.ok_or_else(|| format!("the value of `{name}` is not 0 to 1"))?;
-            Ok((trim(name).to_owned(), target))
+            Ok((name_of(name), target))
         };
         entries
             .iter()

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::cells::trim;
 use crate::error::TableError;
+use crate::names::name_of;
 
 /// Words that a column of names has in its header.
 const HEADERS: [&str; 8] = [
@@ -25,6 +26,15 @@ pub struct LabelNames {
 }
 
 impl LabelNames {
+    /// The same as columns and cells have them.
+    fn as_compared(self) -> Self {
+        let as_compared = |name: String| name_of(&name);
+        Self {
+            names: self.names.into_iter().map(as_compared).collect(),
+            header: self.header.map(as_compared),
+        }
+    }
+
     /// Whether these come to `names`, their header being one of them or not.
     pub(crate) fn may_be(&self, names: &[String]) -> bool {
         let header = names.strip_suffix(&*self.names);
@@ -67,6 +77,7 @@ pub fn read_label_names(path: &Path) -> Result<LabelNames, TableError> {
         of_lines(text)
     };
     given
+        .map(LabelNames::as_compared)
         .and_then(|given| check(&given.names).map(|()| given))
         .map_err(|problem| TableError::LabelNames {
             path: path.to_owned(),

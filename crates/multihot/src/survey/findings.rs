@@ -22,7 +22,7 @@ const NOTED_UNKNOWN_TOKENS: f64 = 0.005;
 const NOTED_UNKNOWN_CELLS: f64 = 0.5;
 const NOTED_LANGUAGE: f64 = 0.1;
 /// Tokens of a word from which the vocabulary seems to be of another language.
-const MANY_TOKENS_PER_WORD: f64 = 2.5;
+const MANY_TOKENS_PER_WORD: f64 = 1.8;
 /// Names that a sentence lists.
 const LISTED: usize = 8;
 

@@ -27,11 +27,11 @@ pub struct LabelNames {
 
 impl LabelNames {
     /// The same as columns and cells have them.
-    fn as_compared(self) -> Self {
-        let as_compared = |name: String| name_of(&name);
+    fn normalized(self) -> Self {
+        let normalized = |name: String| name_of(&name);
         Self {
-            names: self.names.into_iter().map(as_compared).collect(),
-            header: self.header.map(as_compared),
+            names: self.names.into_iter().map(normalized).collect(),
+            header: self.header.map(normalized),
         }
     }
 
@@ -77,7 +77,7 @@ pub fn read_label_names(path: &Path) -> Result<LabelNames, TableError> {
         of_lines(text)
     };
     given
-        .map(LabelNames::as_compared)
+        .map(LabelNames::normalized)
         .and_then(|given| check(&given.names).map(|()| given))
         .map_err(|problem| TableError::LabelNames {
             path: path.to_owned(),

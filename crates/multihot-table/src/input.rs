@@ -37,6 +37,19 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
+    fn of(format: Format, options: &ReadOptions) -> Self {
+        match format {
+            Format::Csv => Layout::Csv(options.delimiter),
+            Format::Tsv => Layout::Csv(options.delimiter.or(Some(Delimiter::TAB))),
+            Format::Jsonl => Layout::Jsonl,
+            Format::Json => Layout::Json,
+            Format::Lines => Layout::Lines,
+            Format::Parquet => Layout::Parquet,
+            Format::Xlsx => Layout::Xlsx,
+            Format::Ods => Layout::Ods,
+        }
+    }
+
     /// The format; `None` for the mix.
     pub(crate) fn format(self) -> Option<Format> {
         Some(match self {
@@ -330,16 +343,7 @@ fn layout(
             (None, _) => return Ok(Layout::ObjectsAndLines),
         },
     };
-    Ok(match format {
-        Format::Csv => Layout::Csv(options.delimiter),
-        Format::Tsv => Layout::Csv(options.delimiter.or(Some(Delimiter::TAB))),
-        Format::Jsonl => Layout::Jsonl,
-        Format::Json => Layout::Json,
-        Format::Lines => Layout::Lines,
-        Format::Parquet => Layout::Parquet,
-        Format::Xlsx => Layout::Xlsx,
-        Format::Ods => Layout::Ods,
-    })
+    Ok(Layout::of(format, options))
 }
 
 /// Whether a first line of several cells names the text column: hardly any text does.

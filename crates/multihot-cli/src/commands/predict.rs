@@ -53,29 +53,12 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
         options,
     };
     let summary = match &args.output {
-        None => {
-            let on_screen = &mut |_| ControlFlow::Continue(());
-            let out = BufWriter::new(&mut *out);
-            multihot::predict(
-                &classifier,
-                rows,
-                out,
-                options,
-                &Written::default(),
-                on_screen,
-            )?
-        }
+        None => job.to_screen(rows, out)?,
         Some(path) => job.to_file(rows, path)?,
     };
     // The encoding may have shown in a later row.
     say_notes(&notes.all()[said.len()..]);
-    say_truncated(summary.truncated, summary.rows, &classifier);
-    if summary.empty_texts > 0 {
-        say(format_args!(
-            "warning: empty texts, whose answers say nothing: {} of {}",
-            summary.empty_texts, summary.rows
-        ));
-    }
+    say_warnings(&summary, &classifier);
     if args.json {
         print_json(out, &summary)?;
     } else if let Some(path) = &args.output
@@ -91,6 +74,16 @@ pub fn predict(args: &PredictArgs, out: &mut dyn Write) -> Result<Outcome> {
     } else {
         Outcome::Done
     })
+}
+
+fn say_warnings(summary: &PredictSummary, classifier: &Classifier) {
+    say_truncated(summary.truncated, summary.rows, classifier);
+    if summary.empty_texts > 0 {
+        say(format_args!(
+            "warning: empty texts, whose answers say nothing: {} of {}",
+            summary.empty_texts, summary.rows
+        ));
+    }
 }
 
 fn say_summary(summary: &PredictSummary, path: &Path) {
@@ -188,6 +181,14 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    fn to_screen(&self, rows: TextRows, out: &mut dyn Write) -> Result<PredictSummary> {
+        let progress = &mut |_| ControlFlow::Continue(());
+        let (out, nothing) = (BufWriter::new(out), Written::default());
+        let summary =
+            multihot::predict(self.classifier, rows, out, self.options, &nothing, progress);
+        Ok(summary?)
+    }
+
     /// Writes beside `path` and renames, so that `path` is the old file or the whole new one.
     fn to_file(&self, rows: TextRows, path: &Path) -> Result<PredictSummary> {
         // Where a link leads, not the link.

@@ -172,6 +172,21 @@ pub struct TextRow {
     pub record: Record,
 }
 
+#[cfg(test)]
+impl TextRow {
+    /// A row without a cell, for writers.
+    pub(crate) fn blank() -> Self {
+        TextRow {
+            line: 1,
+            file: None,
+            id: Value::Null,
+            text: String::new(),
+            pair: None,
+            record: Record(Fields::Csv(StringRecord::new())),
+        }
+    }
+}
+
 /// A row as it was read, for [`PredictionWriter`](crate::PredictionWriter).
 #[derive(Clone, Debug)]
 pub struct Record(pub(crate) Fields);

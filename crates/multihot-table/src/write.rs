@@ -711,14 +711,7 @@ mod tests {
         }
         for format in [Format::Csv, Format::Jsonl, Format::Parquet, Format::Xlsx] {
             let mut writer = PredictionWriter::new(Full, format, &[], &[], NOTHING_MORE).unwrap();
-            let row = TextRow {
-                line: 1,
-                file: None,
-                id: Value::Null,
-                text: String::new(),
-                pair: None,
-                record: crate::Record(Fields::Csv(csv::StringRecord::new())),
-            };
+            let row = TextRow::blank();
             let prediction = Prediction {
                 probabilities: &[],
                 raw_probabilities: None,

@@ -275,13 +275,12 @@ fn not_written(error: ParquetError) -> TableError {
 mod tests {
     use csv::ByteRecord;
     use parquet::file::reader::{FileReader, SerializedFileReader};
-    use serde_json::Value;
 
     use super::*;
     use crate::cells::text_of_json;
     use crate::input::Whole;
     use crate::parquet::ParquetRecords;
-    use crate::rows::{Fields, Record, TextRow};
+    use crate::rows::TextRow;
 
     /// A file with a column of each kind.
     fn written(rows: &[(String, f32, Vec<&str>)]) -> Vec<u8> {
@@ -292,14 +291,7 @@ mod tests {
             lists: vec!["list".into()],
             windows: Some("windows".into()),
         };
-        let row = TextRow {
-            line: 1,
-            file: None,
-            id: Value::Null,
-            text: String::new(),
-            pair: None,
-            record: Record(Fields::Csv(csv::StringRecord::new())),
-        };
+        let row = TextRow::blank();
         let mut out = ParquetOut::new(Vec::new(), &columns).unwrap();
         for (text, number, list) in rows {
             let record = OutRecord {

@@ -189,11 +189,9 @@ fn written(work: impl FnOnce() -> Result<(), XlsxError>) -> Result<(), TableErro
 
 #[cfg(test)]
 mod tests {
-    use csv::{ByteRecord, StringRecord};
-    use serde_json::Value;
+    use csv::ByteRecord;
 
     use super::*;
-    use crate::rows::{Fields, Record};
 
     #[test]
     fn a_sheet_has_so_many_rows() {
@@ -204,14 +202,7 @@ mod tests {
             lists: Vec::new(),
             windows: None,
         };
-        let row = TextRow {
-            line: 1,
-            file: None,
-            id: Value::Null,
-            text: String::new(),
-            pair: None,
-            record: Record(Fields::Csv(StringRecord::new())),
-        };
+        let row = TextRow::blank();
         let record = OutRecord {
             row: &row,
             texts: ByteRecord::from(vec!["x"]),

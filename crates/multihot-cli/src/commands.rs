@@ -152,23 +152,13 @@ fn require_folder(path: &Path) -> Result<()> {
 
 /// That `path`, which `option` names to be written, neither is nor holds a table that is read.
 fn keep_tables(option: &str, path: &Path, sources: &[&Source]) -> Result<()> {
-    let Ok(target) = path.canonicalize() else {
-        return Ok(());
-    };
-    // Tables that cannot be opened are said by who reads them.
-    let files = sources.iter().filter_map(|source| source.files().ok());
-    let read = files.flatten().find(|source| match source {
-        Source::File(file) => file
-            .canonicalize()
-            .is_ok_and(|file| file.starts_with(&target)),
-        _ => false,
-    });
-    let Some(table) = read else {
+    let Some(table) = sources.iter().find_map(|source| source.file_in(path)) else {
         return Ok(());
     };
     Err(Usage {
         message: format!(
-            "{table} is read, and `{option} {}` would replace it",
+            "{} is read, and `{option} {}` would replace it",
+            table.display(),
             path.display()
         ),
         hint: Some(format!("pass another `{option}`")),

@@ -174,6 +174,22 @@ impl Source {
         }
     }
 
+    /// The file of this source that is `place`, or stands in it, wherever links lead; files that
+    /// cannot be found are left to who reads them.
+    pub fn file_in(&self, place: &Path) -> Option<PathBuf> {
+        let place = place.canonicalize().ok()?;
+        let is_in_it = |file: &PathBuf| {
+            let file = file.canonicalize();
+            file.is_ok_and(|file| file.starts_with(&place))
+        };
+        let files = self.files().ok()?.into_iter();
+        let mut files = files.filter_map(|source| match source {
+            Source::File(file) => Some(file),
+            _ => None,
+        });
+        files.find(is_in_it)
+    }
+
     /// The bytes of a single source as they lie there.
     pub(crate) fn bytes(&self) -> Result<Box<dyn Read + Send>, TableError> {
         match self {

@@ -163,24 +163,12 @@ pub fn split_table(job: &SplitJob<'_>) -> Result<SplitReport, Error> {
 
 /// That the folder to be replaced is not the one that the table stands in.
 fn refuse_to_replace_the_table(job: &SplitJob<'_>) -> Result<(), Error> {
-    let Ok(out) = job.out.canonicalize() else {
-        return Ok(());
-    };
-    for file in job.source.files()? {
-        let Source::File(table) = file else {
-            continue;
-        };
-        if table
-            .canonicalize()
-            .is_ok_and(|whole| whole.starts_with(&out))
-        {
-            return Err(Error::TableInOut {
-                table,
-                out: job.out.to_owned(),
-            });
-        }
-    }
-    Ok(())
+    job.source.file_in(job.out).map_or(Ok(()), |table| {
+        Err(Error::TableInOut {
+            table,
+            out: job.out.to_owned(),
+        })
+    })
 }
 
 /// A table's columns, as splitting wants them.

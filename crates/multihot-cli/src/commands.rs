@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use multihot::{
-    Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, Source, Table, nearest,
+    Classifier, Cpu, Isa, LoadOptions, PredictPrecision, Scoring, Source, Table, nearest_path,
     precision_note,
 };
 
@@ -119,33 +119,16 @@ fn load(
 
 /// That the folder at `path` is there, where another one is called nearly so.
 fn require_folder(path: &Path) -> Result<()> {
-    let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
-        return Ok(());
-    };
     if path.exists() {
         return Ok(());
     }
-    let place = if parent == Path::new("") {
-        Path::new(".")
-    } else {
-        parent
-    };
-    let entries = place
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok);
-    let folders: Vec<String> = entries
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
     // What else to do about a folder that is not there is said by who opens it.
-    let Some(near) = nearest(&name.to_string_lossy(), &folders) else {
+    let Some(near) = nearest_path(path, Path::is_dir) else {
         return Ok(());
     };
     Err(Usage {
         message: format!("there is no folder `{}`", path.display()),
-        hint: Some(format!("did you mean `{}`?", parent.join(near).display())),
+        hint: Some(format!("did you mean `{}`?", near.display())),
     }
     .into())
 }

@@ -7,7 +7,7 @@ use crate::cells::WORDS;
 use crate::encoding::Malformed;
 use crate::format::{ENDINGS, FORMATS, Format};
 use crate::labels::LabelFormat;
-use crate::names::{argument, in_shell, list, nearest, shown};
+use crate::names::{argument, in_shell, list, nearest, nearest_path, shown};
 
 /// A longer cell is a name or a text, and no mark for yes or no such as `x`.
 const CHARACTERS_OF_A_MARK: usize = 3;
@@ -734,17 +734,7 @@ fn unopened_hint(path: &Path, error: &io::Error) -> Option<String> {
     if error.kind() != io::ErrorKind::NotFound {
         return None;
     }
-    let folder = path.parent()?;
-    let place = if folder == Path::new("") {
-        Path::new(".")
-    } else {
-        folder
-    };
-    let entries = place.read_dir().ok()?.filter_map(Result::ok);
-    let names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    let near = folder.join(nearest(path.file_name()?.to_str()?, &names)?);
+    let near = nearest_path(path, |_| true)?;
     Some(format!("did you mean `{}`?", near.display()))
 }
 

@@ -51,7 +51,7 @@ pub use error::{BadCell, TableError};
 pub use format::{Delimiter, Format};
 pub use labels::names::read_label_names;
 pub use labels::{LabelFormat, LabelNames, LabelOptions, LabelReading};
-pub use names::{comma_separated, in_shell, name_of, names_in, nearest};
+pub use names::{comma_separated, in_shell, name_of, names_in, nearest, nearest_path};
 pub use notes::Notes;
 pub use raw::{RawRecords, raw_records};
 pub use rows::{Record, TextRow, TextRows, open};

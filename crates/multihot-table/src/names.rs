@@ -1,6 +1,8 @@
 //! What names of columns and labels are, how messages and command lines show them, and which one a
 //! person may have meant.
 
+use std::path::{Path, PathBuf};
+
 use unicode_normalization::UnicodeNormalization;
 
 use crate::cells::trim;
@@ -117,6 +119,23 @@ pub fn nearest<S: AsRef<str>>(wanted: &str, names: &[S]) -> Option<String> {
         .map(|name| (distance(&wanted, &plain(name)), name))
         .min_by_key(|pair| pair.0)?;
     (distance <= wanted.len().max(1) / 3).then(|| name.to_owned())
+}
+
+/// What stands beside `path`, which is not there, and is called nearly so; of that only what
+/// `is_meant`.
+pub fn nearest_path(path: &Path, is_meant: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let place = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let entries = place.read_dir().ok()?.filter_map(Result::ok);
+    let meant = entries.filter(|entry| is_meant(&entry.path()));
+    let names: Vec<String> = meant
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let near = nearest(path.file_name()?.to_str()?, &names)?;
+    Some(folder.join(near))
 }
 
 fn plain(name: &str) -> Vec<char> {

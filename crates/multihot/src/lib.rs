@@ -76,8 +76,8 @@ pub use multihot_kernels::{Cpu, Isa, IsaError};
 pub use multihot_table::{
     Cell, DecidingWindow, Delimiter, Encoding, Format, LabelFormat, LabelNames, LabelOptions,
     LabelReading, Notes, ReadOptions, RowCounts, ScoredRows, Source, Table, TableError, TextRow,
-    TextRows, TextWindows, Words, Written, comma_separated, in_shell, name_of, names_in, nearest,
-    open, read, read_label_names, read_scored, read_written,
+    TextRows, TextWindows, Words, Written, comma_separated, in_shell, name_of, names_in,
+    nearest_path, open, read, read_label_names, read_scored, read_written,
 };
 pub use multihot_tokenizer::{Text, Truncation};
 pub use precision::{Precision, PredictPrecision, TrainPrecision, precision_note};
